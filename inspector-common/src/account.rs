@@ -1,0 +1,137 @@
+//! Exact counters: every packet once by class, and every path that gives up by reason.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::anomaly::ANOMALY_SLOTS;
+use crate::class::CLASS_SLOTS;
+use crate::{Anomaly, Class, Packet};
+
+/// Room for tallies in the kernel's counters; a power of two.
+pub const TALLY_SLOTS: usize = 16;
+
+/// What became of a packet after it was classified.
+///
+/// Two identities hold at any time no packet is in flight:
+/// packets of classes with a flow = `FlowInserted + FlowUpdated + SampledOut + FlowMapFull`, and
+/// packets that want a head = `HeadSubmitted + HeadOverBudget + HeadRingFull`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Tally {
+    /// First packet of a flow, entered in the flow map.
+    FlowInserted,
+    /// Later packet, added to its flow's record.
+    FlowUpdated,
+    /// The flow is not in the sample.
+    SampledOut,
+    /// The flow map refused the entry.
+    FlowMapFull,
+    /// Head handed to userspace.
+    HeadSubmitted,
+    /// Head left out: the group's budget for this window was spent.
+    HeadOverBudget,
+    /// Head left out: the ring buffer was full.
+    HeadRingFull,
+}
+
+impl Tally {
+    /// Every tally, in the order of its number.
+    pub const ALL: &'static [Self] = &[
+        Self::FlowInserted,
+        Self::FlowUpdated,
+        Self::SampledOut,
+        Self::FlowMapFull,
+        Self::HeadSubmitted,
+        Self::HeadOverBudget,
+        Self::HeadRingFull,
+    ];
+
+    /// The value of the `reason` label in `inspector_lost_total`; `None` where nothing was lost.
+    #[must_use]
+    pub const fn lost_reason(self) -> Option<&'static str> {
+        match self {
+            Self::FlowInserted | Self::FlowUpdated | Self::HeadSubmitted => None,
+            Self::SampledOut => Some("sampled_out"),
+            Self::FlowMapFull => Some("map_full"),
+            Self::HeadOverBudget => Some("head_budget"),
+            Self::HeadRingFull => Some("ring_full"),
+        }
+    }
+}
+
+const _: () = assert!(Tally::ALL.len() <= TALLY_SLOTS);
+
+/// The counters of one interface and direction; in the kernel, of one CPU as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Account {
+    /// Every frame, counted before anything is read of it: equals the sum over `packets`.
+    pub seen: u64,
+    /// Packets by [`Class`].
+    pub packets: [u64; CLASS_SLOTS],
+    /// Bytes on the wire by [`Class`].
+    pub bytes: [u64; CLASS_SLOTS],
+    /// Packets by [`Anomaly`].
+    pub anomalies: [u64; ANOMALY_SLOTS],
+    /// Packets by [`Tally`].
+    pub tallies: [u64; TALLY_SLOTS],
+}
+
+const _: () = assert!(size_of::<Account>() == 8 * (1 + 2 * CLASS_SLOTS + ANOMALY_SLOTS + TALLY_SLOTS));
+
+impl Account {
+    /// Counts a classified packet under its class and its anomalies.
+    #[inline(always)]
+    pub fn count(&mut self, packet: &Packet) {
+        // The mask changes nothing; it spares the kernel a bounds check.
+        let class = packet.class as usize & (CLASS_SLOTS - 1);
+        self.packets[class] = self.packets[class].wrapping_add(1);
+        self.bytes[class] = self.bytes[class].wrapping_add(u64::from(packet.wire_len));
+        if packet.anomalies.0 != 0 {
+            let mut bit = 0;
+            while bit < Anomaly::ALL.len() {
+                self.anomalies[bit] = self.anomalies[bit].wrapping_add(u64::from(packet.anomalies.0 >> bit & 1));
+                bit += 1;
+            }
+        }
+    }
+
+    /// Adds one to a tally.
+    #[inline(always)]
+    pub fn tally(&mut self, tally: Tally) {
+        let i = tally as usize & (TALLY_SLOTS - 1);
+        self.tallies[i] = self.tallies[i].wrapping_add(1);
+    }
+
+    /// Packets of one class.
+    #[must_use]
+    pub const fn packets_of(&self, class: Class) -> u64 {
+        self.packets[class as usize]
+    }
+
+    /// The value of one tally.
+    #[must_use]
+    pub const fn tallied(&self, tally: Tally) -> u64 {
+        self.tallies[tally as usize]
+    }
+
+    /// Adds another CPU's or interface's counters.
+    pub fn merge(&mut self, other: &Self) {
+        let mine: &mut [u64] = bytemuck::cast_slice_mut(core::slice::from_mut(self));
+        for (sum, part) in mine.iter_mut().zip(bytemuck::cast_slice::<Self, u64>(core::slice::from_ref(other))) {
+            *sum = sum.wrapping_add(*part);
+        }
+    }
+
+    /// The identities that relate the counters, for tests and self-checks: whether
+    /// `seen = Σ packets` and every packet with a flow is accounted for by exactly one tally.
+    #[must_use]
+    pub fn is_consistent(&self) -> bool {
+        let with_flow: u64 = Class::ALL.iter().filter(|c| c.has_flow()).map(|c| self.packets_of(*c)).sum();
+        let flow_fates: u64 =
+            [Tally::FlowInserted, Tally::FlowUpdated, Tally::SampledOut, Tally::FlowMapFull]
+                .map(|t| self.tallied(t))
+                .iter()
+                .sum();
+        self.seen == self.packets.iter().sum() && with_flow == flow_fates
+    }
+}

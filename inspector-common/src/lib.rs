@@ -1,0 +1,31 @@
+//! What the kernel and userspace share, and nothing else.
+//!
+//! One classifier, two hosts: [`classify`] reads a [`Frame`] and says what it is. The BPF program
+//! implements [`Frame`] over `data..data_end`, replay over a slice, so live traffic and a capture
+//! give the same class, the same [`FlowKey`] and the same [`FlowRecord`], byte for byte.
+//!
+//! Everything here is `no_std`, free of allocation, panics and unbounded loops: the BPF verifier
+//! has to accept it.
+#![no_std]
+
+pub mod account;
+pub mod anomaly;
+pub mod class;
+pub mod flow;
+pub mod frame;
+pub mod head;
+pub mod parse;
+pub mod sample;
+
+pub use account::{Account, Tally};
+pub use anomaly::{Anomalies, Anomaly};
+pub use class::Class;
+pub use flow::{Direction, FlowKey, FlowRecord};
+pub use frame::{Frame, SliceFrame};
+pub use head::{HeadBudget, HeadGroup, HeadMeta};
+pub use parse::{Packet, Start, classify};
+pub use sample::Sampler;
+
+/// Version of every `#[repr(C)]` layout in this crate; raised whenever one of them changes.
+/// The loader refuses an object built against another one.
+pub const LAYOUT_VERSION: u32 = 1;

@@ -1,0 +1,150 @@
+//! Layer 4: TCP, UDP, ICMP, ICMPv6; other protocols only by number.
+
+use super::Packet;
+use crate::{Anomaly, Class, FlowKey, Frame};
+
+/// IP protocol numbers (IANA).
+mod protocol {
+    pub(super) const ICMP: u8 = 1;
+    pub(super) const IGMP: u8 = 2;
+    pub(super) const IPV4: u8 = 4;
+    pub(super) const TCP: u8 = 6;
+    pub(super) const UDP: u8 = 17;
+    pub(super) const IPV6: u8 = 41;
+    pub(super) const GRE: u8 = 47;
+    pub(super) const ESP: u8 = 50;
+    pub(super) const AH: u8 = 51;
+    pub(super) const ICMPV6: u8 = 58;
+    pub(super) const SCTP: u8 = 132;
+}
+
+const DNS_PORT: u16 = 53;
+const TCP_HEADER: usize = 20;
+const UDP_HEADER: usize = 8;
+const ICMP_HEADER: usize = 8;
+
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
+const URG: u8 = 0x20;
+
+/// The segment at `offset`; `is_whole` where the datagram is not fragmented, so that the lengths
+/// inside it can be held against the datagram's.
+#[inline(always)]
+pub(super) fn segment<F: Frame>(frame: &F, packet: &mut Packet, offset: usize, is_whole: bool) -> Class {
+    packet.payload_len = packet.l4_len;
+    match packet.key.protocol {
+        protocol::TCP => tcp(frame, packet, offset),
+        protocol::UDP => udp(frame, packet, offset, is_whole),
+        protocol::ICMP if !packet.key.is_ipv6() => icmp(frame, packet, offset),
+        protocol::ICMPV6 if packet.key.is_ipv6() => icmp(frame, packet, offset),
+        protocol::IGMP => Class::Igmp,
+        protocol::SCTP => Class::Sctp,
+        protocol::GRE => Class::Gre,
+        protocol::IPV4 | protocol::IPV6 => Class::IpInIp,
+        protocol::ESP => Class::Esp,
+        protocol::AH => Class::Ah,
+        _ => Class::OtherIp,
+    }
+}
+
+/// Notes the header's length; `false` where the segment has no room for it.
+#[inline(always)]
+fn has_header(packet: &mut Packet, header_len: usize) -> bool {
+    if packet.l4_len < header_len as u32 {
+        return false;
+    }
+    packet.l4_header_len = header_len as u8;
+    packet.payload_len = packet.l4_len - header_len as u32;
+    true
+}
+
+#[inline(always)]
+fn set_ports(key: &mut FlowKey, ports: [u8; 4]) {
+    let [s0, s1, d0, d1] = ports;
+    key.src_port = u16::from_be_bytes([s0, s1]);
+    key.dst_port = u16::from_be_bytes([d0, d1]);
+}
+
+#[inline(always)]
+fn by_port(key: &FlowKey, otherwise: Class) -> Class {
+    if key.src_port == DNS_PORT || key.dst_port == DNS_PORT { Class::Dns } else { otherwise }
+}
+
+#[inline(always)]
+fn tcp<F: Frame>(frame: &F, packet: &mut Packet, offset: usize) -> Class {
+    let Some(header) = frame.read::<TCP_HEADER>(offset) else {
+        return Class::MalformedL4;
+    };
+    let header_len = usize::from(header[12] >> 4) * 4;
+    if header_len < TCP_HEADER || !has_header(packet, header_len) {
+        return Class::MalformedL4;
+    }
+    set_ports(&mut packet.key, [header[0], header[1], header[2], header[3]]);
+    let flags = header[13];
+    packet.tcp_flags = flags;
+    let has_ack_number = (header[8] | header[9] | header[10] | header[11]) != 0;
+    let has_urgent_pointer = (header[18] | header[19]) != 0;
+    let anomalies = &mut packet.anomalies;
+    // The lowest of the four reserved bits is Accurate ECN's (RFC 9768), and was ECN-nonce's.
+    anomalies.insert_if(header[12] & 0x0e != 0, Anomaly::TcpReservedBits);
+    anomalies.insert_if(has_urgent_pointer && flags & URG == 0, Anomaly::TcpUrgentWithoutFlag);
+    anomalies.insert_if(has_ack_number && flags & (ACK | RST) == 0, Anomaly::TcpAckWithoutFlag);
+    anomalies.insert_if(flags & (SYN | FIN | RST) == SYN && packet.payload_len > 0, Anomaly::TcpSynData);
+    by_port(&packet.key, Class::Tcp)
+}
+
+#[inline(always)]
+fn udp<F: Frame>(frame: &F, packet: &mut Packet, offset: usize, is_whole: bool) -> Class {
+    let Some(header) = frame.read::<UDP_HEADER>(offset) else {
+        return Class::MalformedL4;
+    };
+    if !has_header(packet, UDP_HEADER) {
+        return Class::MalformedL4;
+    }
+    set_ports(&mut packet.key, [header[0], header[1], header[2], header[3]]);
+    let length = u32::from(u16::from_be_bytes([header[4], header[5]]));
+    // 0 is a jumbogram (RFC 2675), or segmentation left to the card.
+    let fits = length == 0 || (length >= UDP_HEADER as u32 && (!is_whole || length <= packet.l4_len));
+    packet.anomalies.insert_if(!fits, Anomaly::UdpLength);
+    by_port(&packet.key, Class::Udp)
+}
+
+/// ICMP and ICMPv6: the flow key takes identifier, type and code in place of ports.
+#[inline(always)]
+fn icmp<F: Frame>(frame: &F, packet: &mut Packet, offset: usize) -> Class {
+    let Some(header) = frame.read::<ICMP_HEADER>(offset) else {
+        return Class::MalformedL4;
+    };
+    if !has_header(packet, ICMP_HEADER) {
+        return Class::MalformedL4;
+    }
+    let class =
+        if packet.key.is_ipv6() { icmpv6_class(header[0]) } else { icmpv4_class(header[0]) };
+    packet.key.dst_port = u16::from_be_bytes([header[0], header[1]]);
+    if matches!(class, Class::IcmpEcho | Class::Icmpv6Echo | Class::IcmpOther) {
+        packet.key.src_port = u16::from_be_bytes([header[4], header[5]]);
+    }
+    class
+}
+
+#[inline(always)]
+const fn icmpv4_class(kind: u8) -> Class {
+    match kind {
+        0 | 8 => Class::IcmpEcho,
+        3 | 4 | 5 | 11 | 12 => Class::IcmpError,
+        _ => Class::IcmpOther,
+    }
+}
+
+#[inline(always)]
+const fn icmpv6_class(kind: u8) -> Class {
+    match kind {
+        128 | 129 => Class::Icmpv6Echo,
+        1..=4 => Class::Icmpv6Error,
+        // Listener and neighbour discovery, and MLDv2 (RFC 4861, 2710, 9777).
+        130..=137 | 143 => Class::Icmpv6Control,
+        _ => Class::Icmpv6Other,
+    }
+}
