@@ -89,7 +89,8 @@ impl Account {
         if packet.anomalies.0 != 0 {
             let mut bit = 0;
             while bit < Anomaly::ALL.len() {
-                self.anomalies[bit] = self.anomalies[bit].wrapping_add(u64::from(packet.anomalies.0 >> bit & 1));
+                self.anomalies[bit] =
+                    self.anomalies[bit].wrapping_add(u64::from(packet.anomalies.0 >> bit & 1));
                 bit += 1;
             }
         }
@@ -117,7 +118,9 @@ impl Account {
     /// Adds another CPU's or interface's counters.
     pub fn merge(&mut self, other: &Self) {
         let mine: &mut [u64] = bytemuck::cast_slice_mut(core::slice::from_mut(self));
-        for (sum, part) in mine.iter_mut().zip(bytemuck::cast_slice::<Self, u64>(core::slice::from_ref(other))) {
+        for (sum, part) in
+            mine.iter_mut().zip(bytemuck::cast_slice::<Self, u64>(core::slice::from_ref(other)))
+        {
             *sum = sum.wrapping_add(*part);
         }
     }

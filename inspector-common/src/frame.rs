@@ -2,7 +2,7 @@
 
 /// Offsets from here on are never read: it keeps every packet offset within what the BPF verifier
 /// can track (65,535) and is far beyond any header chain that [`crate::classify`] follows.
-pub const MAX_OFFSET: usize = 0x3fff;
+pub const MAX_OFFSET: u32 = 0x3fff;
 
 /// A frame whose bytes can be asked for by offset.
 ///
@@ -13,17 +13,17 @@ pub trait Frame {
     fn wire_len(&self) -> u32;
 
     /// `N` bytes at `offset`, or `None` where they are not all readable.
-    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+    fn read<const N: usize>(&self, offset: u32) -> Option<[u8; N]>;
 
     /// The byte at `offset`.
     #[inline(always)]
-    fn u8(&self, offset: usize) -> Option<u8> {
+    fn u8(&self, offset: u32) -> Option<u8> {
         self.read::<1>(offset).map(|[byte]| byte)
     }
 
     /// The big-endian 16-bit integer at `offset`.
     #[inline(always)]
-    fn be16(&self, offset: usize) -> Option<u16> {
+    fn be16(&self, offset: u32) -> Option<u16> {
         self.read(offset).map(u16::from_be_bytes)
     }
 }
@@ -46,8 +46,8 @@ impl<'a> SliceFrame<'a> {
 
     /// The readable bytes from `offset` on; empty past the end.
     #[must_use]
-    pub fn tail(&self, offset: usize) -> &'a [u8] {
-        self.bytes.get(offset..).unwrap_or_default()
+    pub fn tail(&self, offset: u32) -> &'a [u8] {
+        self.bytes.get(offset as usize..).unwrap_or_default()
     }
 }
 
@@ -57,11 +57,11 @@ impl Frame for SliceFrame<'_> {
     }
 
     #[inline]
-    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+    fn read<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
         if offset > MAX_OFFSET {
             return None;
         }
-        self.bytes.get(offset..)?.first_chunk().copied()
+        self.bytes.get(offset as usize..)?.first_chunk().copied()
     }
 }
 
@@ -71,13 +71,13 @@ mod tests {
 
     #[test]
     fn reads_stop_at_the_last_byte_and_at_the_largest_offset() {
-        let bytes = [7u8; MAX_OFFSET + 8];
-        let frame = SliceFrame::new(&bytes[..6], 0);
+        static BYTES: [u8; MAX_OFFSET as usize + 8] = [7; MAX_OFFSET as usize + 8];
+        let frame = SliceFrame::new(&BYTES[..6], 0);
         assert_eq!(frame.wire_len(), 6);
         assert_eq!(frame.read::<4>(2), Some([7; 4]));
         assert_eq!(frame.read::<4>(3), None);
-        assert_eq!(frame.read::<1>(usize::MAX), None);
-        let long = SliceFrame::new(&bytes, 0);
+        assert_eq!(frame.read::<1>(u32::MAX), None);
+        let long = SliceFrame::new(&BYTES, 0);
         assert_eq!(long.u8(MAX_OFFSET), Some(7));
         assert_eq!(long.u8(MAX_OFFSET + 1), None);
     }

@@ -7,6 +7,10 @@
 //! Everything here is `no_std`, free of allocation, panics and unbounded loops: the BPF verifier
 //! has to accept it.
 #![no_std]
+#![expect(
+    clippy::inline_always,
+    reason = "the verifier follows a call per packet path better than a call graph"
+)]
 
 pub mod account;
 pub mod anomaly;

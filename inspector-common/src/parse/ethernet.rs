@@ -3,8 +3,8 @@
 use super::{Packet, ipv4, ipv6};
 use crate::{Class, Frame};
 
-const HEADER: usize = 14;
-const TAG: usize = 4;
+const HEADER: u32 = 14;
+const TAG: u32 = 4;
 const MAX_TAGS: usize = 2;
 /// Below this the field is a length (IEEE 802.3 clause 3.2.6).
 const MIN_ETHERTYPE: u16 = 0x0600;
@@ -34,11 +34,11 @@ pub(super) fn network<F: Frame>(
     frame: &F,
     packet: &mut Packet,
     mut ethertype: u16,
-    mut offset: usize,
+    mut offset: u32,
 ) -> Class {
     let mut tags = 0;
     while tags < MAX_TAGS && is_tag(ethertype) {
-        let Some([t0, t1, e0, e1]) = frame.read::<TAG>(offset) else {
+        let Some([t0, t1, e0, e1]) = frame.read::<4>(offset) else {
             return Class::Runt;
         };
         packet.key.vlan[tags] = u16::from_be_bytes([t0, t1]) & 0x0fff;

@@ -3,25 +3,25 @@
 use super::{Packet, transport};
 use crate::{Anomaly, Class, FlowKey, Frame};
 
-const HEADER: usize = 20;
+const HEADER: u32 = 20;
 const RESERVED_FLAG: u16 = 0x8000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
 #[inline(always)]
-pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: usize) -> Class {
-    let Some(header) = frame.read::<HEADER>(offset) else {
+pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Class {
+    let Some(header) = frame.read::<20>(offset) else {
         return Class::MalformedIp;
     };
-    let header_len = usize::from(header[0] & 0x0f) * 4;
+    let header_len = u32::from(header[0] & 0x0f) * 4;
     if header[0] >> 4 != 4 || header_len < HEADER {
         return Class::MalformedIp;
     }
-    let available = packet.wire_len.wrapping_sub(offset as u32);
+    let available = packet.wire_len.wrapping_sub(offset);
     let declared = u32::from(u16::from_be_bytes([header[2], header[3]]));
     // A sender that leaves segmentation to its card writes 0 (seen in captures, and behind GRO).
     let total = if declared == 0 { available } else { declared };
-    if total < header_len as u32 {
+    if total < header_len {
         return Class::MalformedIp;
     }
     packet.anomalies.insert_if(total > available, Anomaly::IpLength);
@@ -39,8 +39,8 @@ pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: usize) 
     key.src = mapped([header[12], header[13], header[14], header[15]]);
     key.dst = mapped([header[16], header[17], header[18], header[19]]);
 
-    packet.l4_offset = (offset + header_len) as u32;
-    packet.l4_len = total - header_len as u32;
+    packet.l4_offset = offset + header_len;
+    packet.l4_len = total - header_len;
     if packet.ip_fragment & FRAGMENT_OFFSET != 0 {
         packet.key.flags |= FlowKey::FRAGMENT;
         packet.payload_len = packet.l4_len;

@@ -3,7 +3,7 @@
 use super::{Packet, transport};
 use crate::{Anomaly, Class, FlowKey, Frame};
 
-const HEADER: usize = 40;
+const HEADER: u32 = 40;
 /// Most extension headers followed. RFC 8200 lists seven kinds, of which real traffic shows at
 /// most three in a packet; a longer chain is counted as an anomaly.
 const MAX_EXTENSIONS: usize = 6;
@@ -15,17 +15,17 @@ const DESTINATION: u8 = 60;
 const MOBILITY: u8 = 135;
 
 #[inline(always)]
-pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: usize) -> Class {
-    let Some(header) = frame.read::<HEADER>(offset) else {
+pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Class {
+    let Some(header) = frame.read::<40>(offset) else {
         return Class::MalformedIp;
     };
     if header[0] >> 4 != 6 {
         return Class::MalformedIp;
     }
-    let available = packet.wire_len.wrapping_sub(offset as u32);
+    let available = packet.wire_len.wrapping_sub(offset);
     let declared = u32::from(u16::from_be_bytes([header[4], header[5]]));
     // 0 with data after it: a jumbogram (RFC 2675), or segmentation left to the card.
-    let total = if declared == 0 { available } else { declared + HEADER as u32 };
+    let total = if declared == 0 { available } else { declared + HEADER };
     packet.anomalies.insert_if(total > available, Anomaly::IpLength);
 
     packet.ip_len = total;
@@ -44,7 +44,7 @@ pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: usize) 
 /// Follows the extension headers from the fixed header at `start` on. Only headers known to have
 /// the common shape are walked; anything else is the layer 4 protocol.
 #[inline(always)]
-fn extensions<F: Frame>(frame: &F, packet: &mut Packet, mut next: u8, start: usize) -> Class {
+fn extensions<F: Frame>(frame: &F, packet: &mut Packet, mut next: u8, start: u32) -> Class {
     let mut offset = start + HEADER;
     let mut is_whole = true;
     let mut walked = 0;
@@ -63,7 +63,7 @@ fn extensions<F: Frame>(frame: &F, packet: &mut Packet, mut next: u8, start: usi
             is_whole = fragment & 1 == 0;
             offset += 8;
         } else {
-            offset += (usize::from(length) + 1) * 8;
+            offset += (u32::from(length) + 1) * 8;
         }
         next = following;
         walked += 1;
@@ -72,7 +72,7 @@ fn extensions<F: Frame>(frame: &F, packet: &mut Packet, mut next: u8, start: usi
     let Some(l4_len) = remaining(packet, offset, start) else {
         return Class::MalformedIp;
     };
-    packet.l4_offset = offset as u32;
+    packet.l4_offset = offset;
     packet.l4_len = l4_len;
     if matches!(next, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION | MOBILITY) {
         packet.anomalies.insert(Anomaly::Ipv6ExtensionLimit);
@@ -82,13 +82,13 @@ fn extensions<F: Frame>(frame: &F, packet: &mut Packet, mut next: u8, start: usi
 }
 
 #[inline(always)]
-fn later_fragment(packet: &mut Packet, protocol: u8, offset: usize, start: usize) -> Class {
+fn later_fragment(packet: &mut Packet, protocol: u8, offset: u32, start: u32) -> Class {
     let Some(l4_len) = remaining(packet, offset, start) else {
         return Class::MalformedIp;
     };
     packet.key.protocol = protocol;
     packet.key.flags |= FlowKey::FRAGMENT;
-    packet.l4_offset = offset as u32;
+    packet.l4_offset = offset;
     packet.l4_len = l4_len;
     packet.payload_len = l4_len;
     Class::Fragment
@@ -96,6 +96,6 @@ fn later_fragment(packet: &mut Packet, protocol: u8, offset: usize, start: usize
 
 /// Bytes of the datagram from `offset` on, or `None` where the extension headers outrun it.
 #[inline(always)]
-fn remaining(packet: &Packet, offset: usize, start: usize) -> Option<u32> {
-    packet.ip_len.checked_sub((offset - start) as u32)
+fn remaining(packet: &Packet, offset: u32, start: u32) -> Option<u32> {
+    packet.ip_len.checked_sub(offset - start)
 }

@@ -24,7 +24,7 @@ pub enum Start {
         /// EtherType in host byte order.
         ethertype: u16,
         /// Bytes before the header.
-        offset: usize,
+        offset: u32,
     },
 }
 
@@ -90,7 +90,7 @@ impl Packet {
     /// The IP datagram's length, at most 65,535.
     #[inline(always)]
     pub(crate) fn ip_len_u16(&self) -> u16 {
-        if self.ip_len > 0xffff { u16::MAX } else { self.ip_len as u16 }
+        u16::try_from(self.ip_len).unwrap_or(u16::MAX)
     }
 }
 

@@ -19,9 +19,9 @@ mod protocol {
 }
 
 const DNS_PORT: u16 = 53;
-const TCP_HEADER: usize = 20;
-const UDP_HEADER: usize = 8;
-const ICMP_HEADER: usize = 8;
+const TCP_HEADER: u8 = 20;
+const UDP_HEADER: u8 = 8;
+const ICMP_HEADER: u8 = 8;
 
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
@@ -32,7 +32,7 @@ const URG: u8 = 0x20;
 /// The segment at `offset`; `is_whole` where the datagram is not fragmented, so that the lengths
 /// inside it can be held against the datagram's.
 #[inline(always)]
-pub(super) fn segment<F: Frame>(frame: &F, packet: &mut Packet, offset: usize, is_whole: bool) -> Class {
+pub(super) fn segment<F: Frame>(frame: &F, packet: &mut Packet, offset: u32, is_whole: bool) -> Class {
     packet.payload_len = packet.l4_len;
     match packet.key.protocol {
         protocol::TCP => tcp(frame, packet, offset),
@@ -51,12 +51,12 @@ pub(super) fn segment<F: Frame>(frame: &F, packet: &mut Packet, offset: usize, i
 
 /// Notes the header's length; `false` where the segment has no room for it.
 #[inline(always)]
-fn has_header(packet: &mut Packet, header_len: usize) -> bool {
-    if packet.l4_len < header_len as u32 {
+fn has_header(packet: &mut Packet, header_len: u8) -> bool {
+    if packet.l4_len < u32::from(header_len) {
         return false;
     }
-    packet.l4_header_len = header_len as u8;
-    packet.payload_len = packet.l4_len - header_len as u32;
+    packet.l4_header_len = header_len;
+    packet.payload_len = packet.l4_len - u32::from(header_len);
     true
 }
 
@@ -73,11 +73,11 @@ fn by_port(key: &FlowKey, otherwise: Class) -> Class {
 }
 
 #[inline(always)]
-fn tcp<F: Frame>(frame: &F, packet: &mut Packet, offset: usize) -> Class {
-    let Some(header) = frame.read::<TCP_HEADER>(offset) else {
+fn tcp<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Class {
+    let Some(header) = frame.read::<20>(offset) else {
         return Class::MalformedL4;
     };
-    let header_len = usize::from(header[12] >> 4) * 4;
+    let header_len = (header[12] >> 4) * 4;
     if header_len < TCP_HEADER || !has_header(packet, header_len) {
         return Class::MalformedL4;
     }
@@ -96,8 +96,8 @@ fn tcp<F: Frame>(frame: &F, packet: &mut Packet, offset: usize) -> Class {
 }
 
 #[inline(always)]
-fn udp<F: Frame>(frame: &F, packet: &mut Packet, offset: usize, is_whole: bool) -> Class {
-    let Some(header) = frame.read::<UDP_HEADER>(offset) else {
+fn udp<F: Frame>(frame: &F, packet: &mut Packet, offset: u32, is_whole: bool) -> Class {
+    let Some(header) = frame.read::<8>(offset) else {
         return Class::MalformedL4;
     };
     if !has_header(packet, UDP_HEADER) {
@@ -106,22 +106,21 @@ fn udp<F: Frame>(frame: &F, packet: &mut Packet, offset: usize, is_whole: bool) 
     set_ports(&mut packet.key, [header[0], header[1], header[2], header[3]]);
     let length = u32::from(u16::from_be_bytes([header[4], header[5]]));
     // 0 is a jumbogram (RFC 2675), or segmentation left to the card.
-    let fits = length == 0 || (length >= UDP_HEADER as u32 && (!is_whole || length <= packet.l4_len));
+    let fits = length == 0 || (length >= u32::from(UDP_HEADER) && (!is_whole || length <= packet.l4_len));
     packet.anomalies.insert_if(!fits, Anomaly::UdpLength);
     by_port(&packet.key, Class::Udp)
 }
 
 /// ICMP and ICMPv6: the flow key takes identifier, type and code in place of ports.
 #[inline(always)]
-fn icmp<F: Frame>(frame: &F, packet: &mut Packet, offset: usize) -> Class {
-    let Some(header) = frame.read::<ICMP_HEADER>(offset) else {
+fn icmp<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Class {
+    let Some(header) = frame.read::<8>(offset) else {
         return Class::MalformedL4;
     };
     if !has_header(packet, ICMP_HEADER) {
         return Class::MalformedL4;
     }
-    let class =
-        if packet.key.is_ipv6() { icmpv6_class(header[0]) } else { icmpv4_class(header[0]) };
+    let class = if packet.key.is_ipv6() { icmpv6_class(header[0]) } else { icmpv4_class(header[0]) };
     packet.key.dst_port = u16::from_be_bytes([header[0], header[1]]);
     if matches!(class, Class::IcmpEcho | Class::Icmpv6Echo | Class::IcmpOther) {
         packet.key.src_port = u16::from_be_bytes([header[4], header[5]]);

@@ -1,0 +1,24 @@
+//! The detectors, one file each: thresholds at the top, tests at the bottom.
+//!
+//! A detector keeps bounded state, judges what it observes, and pushes a [`Finding`] whenever its
+//! evidence crosses a threshold; it may push the same one again and again as evidence grows, since
+//! [`crate::findings`] deduplicates. Detectors don't know each other, the source or the wall clock.
+
+use crate::findings::Finding;
+use crate::observation::Observation;
+
+/// One detector of the catalogue.
+pub trait Detector: Send {
+    /// Its name in the catalogue, which is also the `detector` label in metrics.
+    fn name(&self) -> &'static str;
+
+    /// Looks at one packet's head.
+    fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>);
+
+    /// Lets time pass: expires state that was idle for too long. Called at least once a second of
+    /// the source's clock, `now_ns` never decreasing.
+    fn tick(&mut self, now_ns: u64);
+
+    /// Entries in use in its tables, and their capacity.
+    fn occupancy(&self) -> (usize, usize);
+}

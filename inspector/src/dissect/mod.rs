@@ -1,0 +1,23 @@
+//! Dissectors: bytes become typed messages. They cope with anything, cut or hostile.
+
+pub mod dns;
+pub mod icmp;
+
+use inspector_common::Class;
+
+use crate::observation::{Content, Head};
+
+/// Dissects a head by its class.
+#[must_use]
+pub fn dissect<'a>(head: &Head<'a>) -> Content<'a> {
+    match head.class() {
+        Class::IcmpEcho
+        | Class::IcmpError
+        | Class::IcmpOther
+        | Class::Icmpv6Echo
+        | Class::Icmpv6Error
+        | Class::Icmpv6Other => icmp::Message::parse(head).map_or(Content::Opaque, Content::Icmp),
+        Class::Dns => dns::dissect(head),
+        _ => Content::Opaque,
+    }
+}

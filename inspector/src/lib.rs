@@ -1,0 +1,11 @@
+//! The library behind the `inspector` binary.
+//!
+//! Data flows one way: a source (the kernel's maps, or a capture file) gives heads and flow records;
+//! [`dissect`] reads the heads, [`detect`] judges them, [`findings`] keeps the verdicts few, and the
+//! sinks write them down. Nothing right of the source knows where packets come from or what time
+//! it is: time is a parameter.
+
+pub mod detect;
+pub mod dissect;
+pub mod findings;
+pub mod observation;
