@@ -33,11 +33,11 @@ fn embed() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={}", tool.display());
     }
 
-    let target = bpf::Target {
+    let target = bpf::object::Target {
         arch: env::var("CARGO_CFG_TARGET_ARCH")?,
         big_endian: env::var("CARGO_CFG_TARGET_ENDIAN")? == "big",
     };
-    let built = bpf::build(&root, &toolchain, &target)?;
+    let built = bpf::object::build(&root, &toolchain, &target)?;
     // A copy, since the next build of another checkout or architecture may overwrite the shared one.
     let object = PathBuf::from(env::var("OUT_DIR")?).join("inspector.bpf.o");
     fs::copy(&built, &object)

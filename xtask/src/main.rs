@@ -2,9 +2,12 @@
 
 mod bpf;
 mod error;
+mod run;
+mod setup;
+mod test;
 mod workspace;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -20,17 +23,28 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Install what the other tasks need, or show how
+    Setup,
     /// Build the BPF object and print its path
     BuildEbpf,
+    /// Build the loader and run it as root, on the interfaces with a default route unless told otherwise
+    Run {
+        /// Flags of `inspector run`
+        #[arg(last = true)]
+        flags: Vec<String>,
+    },
+    /// Run every check and test; with arguments for `cargo test`, only the tests
+    Test {
+        /// Arguments of `cargo test`
+        #[arg(last = true)]
+        filter: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     let Cli { task } = Cli::parse();
-    let result = match task {
-        Task::BuildEbpf => build_ebpf().map(|object| println!("{}", object.display())),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match workspace::root().and_then(|root| perform(&task, &root)) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -38,8 +52,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn build_ebpf() -> Result<PathBuf, Error> {
-    let root = workspace::root()?;
-    let toolchain = bpf::Toolchain::find(&root)?;
-    Ok(bpf::build(&root, &toolchain, &workspace::host())?)
+fn perform(task: &Task, root: &Path) -> Result<ExitCode, Error> {
+    match task {
+        Task::Setup => {
+            let changed = setup::ensure(root, setup::Part::All)?;
+            println!("setup: {}", if changed { "done" } else { "nothing to do" });
+        }
+        Task::BuildEbpf => {
+            setup::ensure(root, setup::Part::Bpf)?;
+            let toolchain = bpf::Toolchain::find(root)?;
+            println!("{}", bpf::object::build(root, &toolchain, &workspace::host())?.display());
+        }
+        Task::Run { flags } => run::run(root, flags)?,
+        Task::Test { filter } => return test::run(root, filter),
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,16 +1,15 @@
 //! How the BPF object is built, once, for two callers: `cargo xtask build-ebpf`, and the build script of
 //! `inspector`, which includes this module by path. Hence nothing but `std` here.
 
-mod compiler;
-mod linker;
-mod object;
+pub(crate) mod compiler;
+pub(crate) mod linker;
+pub(crate) mod object;
 
 use std::fmt;
 use std::path::Path;
 
-pub(crate) use compiler::Compiler;
-pub(crate) use linker::Linker;
-pub(crate) use object::{BuildError, Target, build};
+use compiler::Compiler;
+use linker::Linker;
 
 /// A compiler and a linker that fit each other: the linker reads the bitcode that the compiler's LLVM writes.
 #[derive(Debug)]

@@ -108,7 +108,7 @@ fn rustflags(target: &Target, linker: &Path) -> OsString {
 
 /// Variables that describe the outer build (package, profile, flags, wrappers such as clippy's) and would bend
 /// the inner one. What describes the user's cargo, such as its home, proxy and registries, stays.
-fn belongs_to_outer_cargo(name: &OsStr) -> bool {
+pub(crate) fn belongs_to_outer_cargo(name: &OsStr) -> bool {
     const USERS_OWN: [&str; 8] = [
         "CARGO_HOME",
         "CARGO_MAKEFLAGS",

@@ -1,0 +1,90 @@
+//! What the project needs of a machine besides the BPF toolchain: the one list, each entry with its reason.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// A command that has to be there, and the Debian package that brings it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) command: &'static str,
+    pub(crate) package: &'static str,
+    pub(crate) source: Source,
+    pub(crate) reason: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Installed by apt.
+    Installed,
+    /// Unpacked into `.tools/debian`: installing the package would start a service that nobody asked for.
+    Unpacked,
+}
+
+use Source::{Installed, Unpacked};
+
+const fn need(command: &'static str, package: &'static str, source: Source, reason: &'static str) -> Need {
+    Need { command, package, source, reason }
+}
+
+/// What the tests and the demo call.
+pub(crate) const TESTS: [Need; 13] = [
+    need("ip", "iproute2", Installed, "network namespaces and veth pairs"),
+    need("ping", "iputils-ping", Installed, "honest ICMP echo"),
+    need("ptunnel-ng", "ptunnel-ng", Unpacked, "a channel in ICMP echo"),
+    need("iodine", "iodine", Unpacked, "a channel in DNS names, client side"),
+    need("iodined", "iodine", Unpacked, "a channel in DNS names, server side"),
+    need("ifconfig", "net-tools", Installed, "iodine sets its tunnel's address with it"),
+    need("dnsmasq", "dnsmasq-base", Installed, "an honest resolver"),
+    need("dig", "bind9-dnsutils", Installed, "honest DNS lookups"),
+    need("curl", "curl", Installed, "honest HTTP, and reading /metrics as Prometheus does"),
+    need("iperf3", "iperf3", Installed, "bulk TCP and UDP, honest load"),
+    need("tcpdump", "tcpdump", Installed, "captures, to compare replay with the kernel"),
+    need("python3", "python3", Installed, "small covert senders and honest servers"),
+    need("promtool", "prometheus", Unpacked, "checks the exposition format and the alert rules"),
+];
+
+/// Folders that hold the commands unpacked by setup.
+pub(crate) fn unpacked_folders(root: &Path) -> [PathBuf; 2] {
+    ["bin", "sbin"].map(|bin| unpacked(root).join("usr").join(bin))
+}
+
+pub(crate) fn unpacked(root: &Path) -> PathBuf {
+    root.join(".tools/debian")
+}
+
+/// The folders where commands are looked for. The system's sbin is one of them even for users who don't have it
+/// in PATH.
+pub(crate) fn command_path(root: &Path) -> Vec<PathBuf> {
+    let user = env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    unpacked_folders(root).into_iter().chain(env::split_paths(&user)).chain(system).collect()
+}
+
+/// The needs whose command is in none of the folders.
+pub(crate) fn missing(needs: &'static [Need], folders: &[PathBuf]) -> Vec<&'static Need> {
+    needs.iter().filter(|need| !folders.iter().any(|folder| folder.join(need.command).is_file())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::{Source, TESTS, missing, need};
+
+    #[test]
+    fn only_absent_commands_are_missing() {
+        static NEEDS: [super::Need; 2] = [
+            need("sh", "dash", Source::Installed, "a shell"),
+            need("no-such-command", "nothing", Source::Installed, "never there"),
+        ];
+        let absent = missing(&NEEDS, &[PathBuf::from("/nonexistent"), PathBuf::from("/bin")]);
+        assert_eq!(absent.iter().map(|need| need.command).collect::<Vec<_>>(), ["no-such-command"]);
+    }
+
+    #[test]
+    fn every_need_has_a_reason() {
+        for need in &TESTS {
+            assert!(!need.reason.is_empty(), "{}", need.command);
+        }
+    }
+}
