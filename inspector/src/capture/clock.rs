@@ -1,4 +1,12 @@
-//! The clock of one capture interface: from its own units to nanoseconds since the Unix epoch.
+//! The clock of one pcapng interface: from its own units to nanoseconds since the Unix epoch.
+
+use super::bytes::ByteOrder;
+
+const OPTION_END: u16 = 0;
+const OPTION_TSRESOL: u16 = 9;
+const OPTION_TSOFFSET: u16 = 14;
+/// The resolution of an interface that says nothing, as `if_tsresol` would say it.
+const MICROSECONDS: u8 = 6;
 
 const NS_PER_S: u64 = 1_000_000_000;
 
@@ -20,12 +28,26 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Microseconds since the epoch: what pcapng assumes where an interface says nothing.
-    pub(super) const MICROSECONDS: Self = Self { unit: Unit::Nanoseconds(1_000), offset_ns: 0 };
+    /// The clock that an interface's options describe. Damage ends the options, and what makes no sense
+    /// leaves the default: microseconds since the epoch.
+    pub(super) fn described(order: ByteOrder, mut options: &[u8]) -> Self {
+        let (mut resolution, mut offset_s) = (MICROSECONDS, 0);
+        while let Some([code, length]) = order.halves(options) {
+            let length = usize::from(length);
+            let Some(value) = options.get(4..4 + length) else { break };
+            match code {
+                OPTION_END => break,
+                OPTION_TSRESOL => resolution = *value.first().filter(|_| length == 1).unwrap_or(&resolution),
+                OPTION_TSOFFSET => offset_s = value.try_into().map_or(offset_s, |bytes| order.i64(bytes)),
+                _ => {}
+            }
+            options = options.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
+        }
+        Self::new(resolution, offset_s)
+    }
 
-    /// A clock as pcapng describes it: `resolution` as in `if_tsresol` (10⁻ⁿ seconds, or 2⁻ⁿ with the top bit
-    /// set), `offset_s` as in `if_tsoffset`.
-    pub(super) fn new(resolution: u8, offset_s: i64) -> Self {
+    /// `resolution` as in `if_tsresol`: 10⁻ⁿ seconds, or 2⁻ⁿ with the top bit set.
+    fn new(resolution: u8, offset_s: i64) -> Self {
         let exponent = resolution & 0x7f;
         let unit = if resolution & 0x80 != 0 {
             Unit::NegativePowerOfTwo(exponent)
@@ -58,7 +80,6 @@ mod tests {
 
     #[test]
     fn converts_units() {
-        assert_eq!(Clock::MICROSECONDS, Clock::new(6, 0));
         for (resolution, timestamp, ns) in [
             (0, 3, 3 * NS_PER_S),
             (3, 1_500, 1_500_000_000),
@@ -67,8 +88,8 @@ mod tests {
             (12, 7_999, 7),
             (127, u64::MAX, 1),
             (0x80, 3, 3 * NS_PER_S),
-            (0x80 | 10, 1_536, 1_500_000_000),
-            (0x80 | 32, (5 << 32) | (1 << 31), 5_500_000_000),
+            (0x8a, 1_536, 1_500_000_000),
+            (0xa0, (5 << 32) | (1 << 31), 5_500_000_000),
             (0xff, u64::MAX, 0),
         ] {
             assert_eq!(Clock::new(resolution, 0).nanoseconds(timestamp), ns, "if_tsresol {resolution}");
@@ -77,7 +98,7 @@ mod tests {
 
     #[test]
     fn saturates() {
-        assert_eq!(Clock::MICROSECONDS.nanoseconds(u64::MAX), u64::MAX);
+        assert_eq!(Clock::new(6, 0).nanoseconds(u64::MAX), u64::MAX);
         assert_eq!(Clock::new(0x80, 0).nanoseconds(u64::MAX), u64::MAX);
         assert_eq!(Clock::new(6, i64::MIN).nanoseconds(5), 0);
         assert_eq!(Clock::new(0, i64::MAX).nanoseconds(u64::MAX), u64::MAX);

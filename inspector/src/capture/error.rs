@@ -30,9 +30,6 @@ pub enum Problem {
     /// It cannot be opened, or its first bytes cannot be read.
     #[error("{}", Opening(.0))]
     Open(io::Error),
-    /// A directory was named in place of a file.
-    #[error("is a directory; name the capture files in it")]
-    Directory,
     /// Standard input is a terminal, where no capture can come from.
     #[error("is a terminal; name a capture file, or pipe one in: tcpdump -U -w - | inspector replay -")]
     Terminal,
@@ -145,6 +142,7 @@ impl fmt::Display for Opening<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.kind() {
             io::ErrorKind::NotFound => f.write_str("no such file; check the path"),
+            io::ErrorKind::IsADirectory => f.write_str("is a directory; name the capture files in it"),
             io::ErrorKind::PermissionDenied => {
                 f.write_str("not readable for this user; change its permissions or run as its owner")
             }
@@ -208,7 +206,7 @@ mod tests {
         for (problem, damage) in [
             (Problem::Damage { fault, offset: 24, packets: 0 }, true),
             (Problem::Empty, false),
-            (Problem::Directory, false),
+            (Problem::Open(io::ErrorKind::IsADirectory.into()), false),
             (Problem::Open(io::ErrorKind::PermissionDenied.into()), false),
         ] {
             assert_eq!(CaptureError { input: "x".into(), problem }.is_damage(), damage);

@@ -73,7 +73,8 @@ impl Input {
     }
 
     /// Waits until at least `count` bytes are unread, and no longer: a pipe delivers what is in it. False when
-    /// the stream ends before. The buffer grows to `count`, which is for the caller to limit.
+    /// the stream ends before. The buffer doubles while that many bytes arrive and it is full: `count` is for
+    /// the caller to limit, but a false one costs nothing.
     #[inline]
     pub(super) fn fill(&mut self, count: usize) -> io::Result<bool> {
         if self.unread.len() >= count { Ok(true) } else { self.refill(count) }
@@ -83,10 +84,10 @@ impl Input {
     fn refill(&mut self, count: usize) -> io::Result<bool> {
         self.buffer.copy_within(self.unread.clone(), 0);
         self.unread = 0..self.unread.len();
-        if self.buffer.len() < count {
-            self.buffer.resize(count.next_power_of_two(), 0);
-        }
         while self.unread.len() < count && !self.ended {
+            if self.unread.end == self.buffer.len() {
+                self.buffer.resize(self.buffer.len() * 2, 0);
+            }
             let free = self.buffer.get_mut(self.unread.end..).unwrap_or_default();
             match self.source.read(free) {
                 Ok(0) => self.ended = true,

@@ -67,25 +67,20 @@ pub enum Start {
 }
 
 /// Finds where the classifier begins in `data`, a packet captured on a link of type `link`.
-#[must_use]
-pub fn start(link: LinkType, data: &[u8]) -> Start {
-    match link {
-        LinkType::Ethernet => Start::Ethernet,
-        LinkType::RawIp => version(data).map(|ethertype| (ethertype, 0)).into(),
-        LinkType::RawIpv4 => Some((ETHERTYPE_IPV4, 0)).into(),
-        LinkType::RawIpv6 => Some((ETHERTYPE_IPV6, 0)).into(),
-        LinkType::Null => loopback(data, &[u32::from_le_bytes, u32::from_be_bytes]).into(),
-        LinkType::Loop => loopback(data, &[u32::from_be_bytes]).into(),
-        LinkType::LinuxCooked => cooked(data, 14, 16).into(),
-        LinkType::LinuxCooked2 => cooked(data, 0, 20).into(),
-        LinkType::Unsupported(_) => Start::Other,
-    }
-}
-
-impl From<Option<(u16, usize)>> for Start {
-    fn from(network: Option<(u16, usize)>) -> Self {
-        network.map_or(Self::Other, |(ethertype, offset)| Self::Network { ethertype, offset })
-    }
+#[inline]
+pub(super) fn start(link: LinkType, data: &[u8]) -> Start {
+    let network = match link {
+        LinkType::Ethernet => return Start::Ethernet,
+        LinkType::RawIp => version(data).map(|ethertype| (ethertype, 0)),
+        LinkType::RawIpv4 => Some((ETHERTYPE_IPV4, 0)),
+        LinkType::RawIpv6 => Some((ETHERTYPE_IPV6, 0)),
+        LinkType::Null => loopback(data, &[u32::from_le_bytes, u32::from_be_bytes]),
+        LinkType::Loop => loopback(data, &[u32::from_be_bytes]),
+        LinkType::LinuxCooked => cooked(data, 14, 16),
+        LinkType::LinuxCooked2 => cooked(data, 0, 20),
+        LinkType::Unsupported(_) => None,
+    };
+    network.map_or(Start::Other, |(ethertype, offset)| Start::Network { ethertype, offset })
 }
 
 fn version(data: &[u8]) -> Option<u16> {
@@ -223,7 +218,11 @@ mod tests {
                 let (link, data) = cooked_packet(version, chain);
                 assert_eq!(start(link, &data), expected, "version {version}, {chain:x?}");
                 for cut in 0..data.len() {
-                    assert_eq!(start(link, &data[..cut]), Start::Other, "version {version}, {chain:x?} at {cut}");
+                    assert_eq!(
+                        start(link, &data[..cut]),
+                        Start::Other,
+                        "version {version}, {chain:x?} at {cut}"
+                    );
                 }
             }
         }

@@ -14,6 +14,7 @@ const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
 /// Kuznetzov's variant: microseconds, and eight bytes more in each record's header.
 const MAGIC_MODIFIED: u32 = 0xa1b2_cd34;
 
+const NS_PER_S: u64 = 1_000_000_000;
 const FILE_HEADER_LEN: usize = 24;
 const RECORD_HEADER_LEN: usize = 16;
 const MODIFIED_RECORD_HEADER_LEN: usize = 24;
@@ -22,7 +23,8 @@ const MODIFIED_RECORD_HEADER_LEN: usize = 24;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dialect {
     order: ByteOrder,
-    fraction_ns: u32,
+    /// The unit of a timestamp's second word, in nanoseconds.
+    fraction_ns: u64,
     record_header_len: usize,
 }
 
@@ -75,9 +77,10 @@ impl Pcap {
         let length = captured_len(captured)?;
         input.require(record_header_len + length, Part::Record)?;
         input.consume(record_header_len);
+        // A fraction of more than a second is garbage, which must not move the capture's clock far.
+        let fraction_ns = (u64::from(fraction) * fraction_ns).min(NS_PER_S - 1);
         Ok(Some(Record {
-            // Fits, even with a fraction that is no fraction.
-            time_ns: u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * u64::from(fraction_ns),
+            time_ns: u64::from(seconds) * NS_PER_S + fraction_ns,
             link: self.link,
             wire_len: original.max(captured),
             interface: 0,
@@ -103,7 +106,9 @@ mod tests {
     #[test]
     fn reads_every_dialect() {
         for order in [ByteOrder::Little, ByteOrder::Big] {
-            for (magic, unit_ns) in [(MAGIC_MICROSECONDS, 1_000), (MAGIC_NANOSECONDS, 1), (MAGIC_MODIFIED, 1_000)] {
+            for (magic, unit_ns) in
+                [(MAGIC_MICROSECONDS, 1_000), (MAGIC_NANOSECONDS, 1), (MAGIC_MODIFIED, 1_000)]
+            {
                 let bytes = PcapFile::new(order, magic, 101)
                     .record(7, 999_999, b"hello", 1_400)
                     .record(8, 0, b"", 0)
@@ -116,7 +121,7 @@ mod tests {
                 assert_eq!((first.link, first.interface), (LinkType::RawIp, 0));
                 assert_eq!((&first.data[..], first.wire_len), (&b"hello"[..], 1_400));
                 assert_eq!((second.time_ns, second.data.len(), second.wire_len), (8_000_000_000, 0, 0));
-                assert_eq!(third.time_ns, u64::from(u32::MAX) * (1_000_000_000 + unit_ns));
+                assert_eq!(third.time_ns, u64::from(u32::MAX) * NS_PER_S + 999_999_999);
                 assert_eq!((&third.data[..], third.wire_len), (&b"!"[..], 1));
             }
         }
@@ -130,7 +135,8 @@ mod tests {
 
     #[test]
     fn link_type_shares_its_word_with_frame_check_length() {
-        let bytes = PcapFile::new(ByteOrder::Little, MAGIC_MICROSECONDS, 0x1400_0001).record(1, 1, b"x", 1).bytes;
+        let bytes =
+            PcapFile::new(ByteOrder::Little, MAGIC_MICROSECONDS, 0x1400_0001).record(1, 1, b"x", 1).bytes;
         assert_eq!(outcome(&bytes).0[0].link, LinkType::Ethernet);
     }
 
@@ -155,7 +161,8 @@ mod tests {
             let (packets, problem) = outcome(&bytes);
             assert_eq!(packets.len(), 1);
             let problem = problem.unwrap().to_string();
-            let expected = format!("a packet claims {captured} captured bytes (the limit is 1048576) at byte 45");
+            let expected =
+                format!("a packet claims {captured} captured bytes (the limit is 1048576) at byte 45");
             assert!(problem.contains(&expected), "{problem}");
         }
     }

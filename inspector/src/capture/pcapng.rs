@@ -29,12 +29,8 @@ const SIMPLE_PACKET_FRONT_LEN: usize = FRONT_LEN + 4;
 
 /// Most bytes of a block that is held in memory: the largest packet, and as much again for its options.
 const MAX_HELD_BLOCK: u32 = 2 * MAX_CAPTURED;
-/// Most interfaces of a section that are kept: 24 bytes each.
+/// Most interfaces of a section that are kept, at 32 bytes each.
 const MAX_INTERFACES: usize = 1 << 16;
-
-const OPTION_END: u16 = 0;
-const OPTION_TSRESOL: u16 = 9;
-const OPTION_TSOFFSET: u16 = 14;
 
 #[derive(Clone, Copy, Debug)]
 struct Interface {
@@ -71,28 +67,25 @@ impl PcapNg {
     #[inline]
     pub(super) fn next(&mut self, input: &mut Input) -> Result<Option<Record>, Fault> {
         while input.begin(FRONT_LEN, Part::Block)? {
-            let record = if input.unread().starts_with(&SECTION_HEADER) {
+            if input.unread().starts_with(&SECTION_HEADER) {
                 self.section(input)?;
-                None
-            } else {
-                let block = self.block(input)?;
-                match block.kind {
-                    ENHANCED_PACKET | PACKET => Some(self.packet(input, block)?),
-                    SIMPLE_PACKET => Some(self.simple_packet(input, block)?),
-                    INTERFACE_DESCRIPTION => {
-                        self.interface(input, block)?;
-                        None
-                    }
-                    _ => {
-                        self.pass(input, block)?;
-                        None
-                    }
+                continue;
+            }
+            let block = self.block(input)?;
+            let record = match block.kind {
+                ENHANCED_PACKET | PACKET => self.packet(input, block)?,
+                SIMPLE_PACKET => self.simple_packet(input, block)?,
+                INTERFACE_DESCRIPTION => {
+                    self.interface(input, block)?;
+                    continue;
+                }
+                _ => {
+                    self.pass(input, block)?;
+                    continue;
                 }
             };
-            if let Some(record) = record {
-                self.time_ns = record.time_ns;
-                return Ok(Some(record));
-            }
+            self.time_ns = record.time_ns;
+            return Ok(Some(record));
         }
         Ok(None)
     }
@@ -167,27 +160,10 @@ impl PcapNg {
         let (fields, options) = body.split_at_checked(FIELDS_LEN).unwrap_or_default();
         let ([link, _], [_, snap_length]) =
             self.order.halves(fields).zip(self.order.words(fields)).ok_or(Fault::CutShort(Part::Block))?;
-        let clock = self.clock(options);
+        let clock = Clock::described(self.order, options);
         self.interfaces.push(Interface { link: link.into(), snap_length, clock });
         input.consume(block.len);
         Ok(())
-    }
-
-    /// Finds an interface's clock in its options, of which damage ends the list.
-    fn clock(&self, mut options: &[u8]) -> Clock {
-        let (mut resolution, mut offset_s) = (6, 0);
-        while let Some([code, length]) = self.order.halves(options) {
-            let length = usize::from(length);
-            let Some(value) = options.get(4..4 + length) else { break };
-            match (code, value) {
-                (OPTION_END, _) => break,
-                (OPTION_TSRESOL, &[exponent]) => resolution = exponent,
-                (OPTION_TSOFFSET, _) => offset_s = value.first_chunk().map_or(0, |bytes| self.order.i64(*bytes)),
-                _ => {}
-            }
-            options = options.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
-        }
-        Clock::new(resolution, offset_s)
     }
 
     fn interface_of(&self, number: u32) -> Result<Interface, Fault> {
@@ -235,5 +211,176 @@ impl PcapNg {
             interface: 0,
             data: start..start + length,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Problem;
+    use crate::capture::fixture::{NgFile, Owned, cut_anywhere, outcome, put32};
+
+    const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
+
+    fn fault(file: &NgFile) -> (Vec<Owned>, Fault) {
+        match outcome(&file.bytes) {
+            (packets, Some(Problem::Damage { fault, .. })) => (packets, fault),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn reads_every_packet_block_of_several_interfaces() {
+        for order in ORDERS {
+            let file = NgFile::new(order)
+                .interface(1, 0, &[(2, b"eth0")])
+                .interface(101, 0, &[(2, b"tun0"), (9, &[9]), (14, &[0; 8]), (0, b"")])
+                .block(5, &[0; 40])
+                .enhanced(1, 5_000_000_123, b"\x45raw", 1_500)
+                .obsolete(0, 7_000_001, b"ether", 5)
+                .simple(b"simple", 6)
+                .block(0x8000_0bad, b"private");
+            let (packets, problem) = outcome(&file.bytes);
+            assert!(problem.is_none(), "{problem:?}");
+            let expected = [
+                (5_000_000_123, LinkType::RawIp, &b"\x45raw"[..], 1_500, 1),
+                (7_000_001_000, LinkType::Ethernet, b"ether", 5, 0),
+                (7_000_001_000, LinkType::Ethernet, b"simple", 6, 0),
+            ];
+            for (packet, (time_ns, link, data, wire_len, interface)) in packets.iter().zip(expected) {
+                assert_eq!(*packet, Owned { time_ns, link, data: data.to_vec(), wire_len, interface });
+            }
+            assert_eq!(packets.len(), expected.len());
+        }
+    }
+
+    #[test]
+    fn sections_have_their_own_order_and_interfaces() {
+        let file = NgFile::new(ByteOrder::Little)
+            .interface(1, 0, &[])
+            .enhanced(0, 1, b"one", 3)
+            .section(ByteOrder::Big)
+            .interface(101, 0, &[(9, &[0])])
+            .enhanced(0, 2, b"two", 3);
+        let (packets, problem) = outcome(&file.bytes);
+        assert!(problem.is_none());
+        assert_eq!((packets[0].time_ns, packets[0].link), (1_000, LinkType::Ethernet));
+        assert_eq!((packets[1].time_ns, packets[1].link), (2_000_000_000, LinkType::RawIp));
+
+        let (packets, fault) = fault(&file.section(ByteOrder::Little).enhanced(0, 3, b"three", 5));
+        assert_eq!(packets.len(), 2);
+        assert!(matches!(fault, Fault::UnknownInterface(0)));
+    }
+
+    #[test]
+    fn time_offset_is_in_the_writers_order() {
+        for order in ORDERS {
+            let mut hour = 3_600_i64.to_le_bytes();
+            if order == ByteOrder::Big {
+                hour.reverse();
+            }
+            let file = NgFile::new(order).interface(1, 0, &[(14, &hour)]).enhanced(0, 5, b"x", 1);
+            assert_eq!(outcome(&file.bytes).0[0].time_ns, 3_600_000_005_000);
+        }
+    }
+
+    #[test]
+    fn damaged_options_leave_defaults() {
+        for options in [&[(9, &[9, 9][..])][..], &[(14, b"short")], &[(0, b""), (9, &[9])]] {
+            let file = NgFile::new(ByteOrder::Little).interface(1, 0, options).enhanced(0, 5, b"x", 1);
+            assert_eq!(outcome(&file.bytes).0[0].time_ns, 5_000, "{options:?}");
+        }
+        // An option that claims more than its block holds.
+        let body = [1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 200, 0, 9, 0, 0, 0];
+        let file = NgFile::new(ByteOrder::Little).block(1, &body).enhanced(0, 5, b"x", 1);
+        assert_eq!(outcome(&file.bytes).0[0].time_ns, 5_000);
+    }
+
+    #[test]
+    fn simple_packets_end_at_the_snap_length() {
+        let file = NgFile::new(ByteOrder::Big).interface(1, 3, &[]).simple(b"abc", 1_000).simple(b"ab", 2);
+        let (packets, problem) = outcome(&file.bytes);
+        assert!(problem.is_none());
+        assert_eq!((&packets[0].data[..], packets[0].wire_len), (&b"abc"[..], 1_000));
+        assert_eq!((&packets[1].data[..], packets[1].wire_len), (&b"ab"[..], 2));
+    }
+
+    #[test]
+    fn large_unknown_blocks_are_passed_over() {
+        let file = NgFile::new(ByteOrder::Little)
+            .interface(1, 0, &[])
+            .block(10, &vec![1; 3 * MAX_CAPTURED as usize])
+            .enhanced(0, 1, b"one", 3);
+        let (packets, problem) = outcome(&file.bytes);
+        assert!(problem.is_none() && packets.len() == 1);
+    }
+
+    #[test]
+    fn cut_anywhere_delivers_what_is_whole() {
+        for order in ORDERS {
+            let file = NgFile::new(order)
+                .interface(1, 0, &[(9, &[9])])
+                .enhanced(0, 1, b"one", 3)
+                .block(5, &[0; 16])
+                .simple(b"simple", 6)
+                .section(order)
+                .interface(1, 0, &[])
+                .obsolete(0, 2, b"three", 5);
+            cut_anywhere(&file.bytes, &file.ends);
+        }
+    }
+
+    #[test]
+    fn impossible_block_lengths_end_the_capture() {
+        for length in [0, 4, 8, 11, 13, 0xffff_ffff] {
+            for kind in [1, 2, 3, 5, 6] {
+                let file = NgFile::new(ByteOrder::Little)
+                    .interface(1, 0, &[])
+                    .enhanced(0, 1, b"one", 3)
+                    .block_of_lengths(kind, &[0; 64], length, length);
+                let (packets, fault) = fault(&file);
+                assert_eq!(packets.len(), 1);
+                assert!(matches!(fault, Fault::BlockLength { .. }), "{length} {kind}: {fault}");
+            }
+        }
+        let file = NgFile::new(ByteOrder::Little).block_of_lengths(5, &[0; 64], 0xffff_fffc, 76);
+        assert!(matches!(fault(&file).1, Fault::CutShort(Part::Block)));
+    }
+
+    #[test]
+    fn lengths_of_a_block_must_agree() {
+        for kind in [3, 5] {
+            let file =
+                NgFile::new(ByteOrder::Little).interface(1, 0, &[]).block_of_lengths(kind, &[0; 16], 28, 24);
+            assert!(matches!(fault(&file).1, Fault::BlockEnd { front: 28, back: 24 }));
+        }
+    }
+
+    #[test]
+    fn packets_stay_inside_their_blocks() {
+        let body = |captured| [0, 0, 0, captured, captured].map(|word| put32(ByteOrder::Big, word)).concat();
+        let file = || NgFile::new(ByteOrder::Big).interface(1, 0, &[]);
+        assert!(matches!(fault(&file().block(6, &body(4))).1, Fault::PacketBeyondBlock { captured: 4 }));
+        assert!(matches!(fault(&file().block(6, &body(u32::MAX))).1, Fault::PacketLength(u32::MAX)));
+        assert!(outcome(&file().block(6, &body(0)).bytes).1.is_none());
+    }
+
+    #[test]
+    fn sections_must_be_understood() {
+        let mut file = NgFile::new(ByteOrder::Little);
+        file.bytes[8] = 0;
+        assert!(matches!(fault(&file).1, Fault::ByteOrderMark(0x1a2b_3c00)));
+        let mut file = NgFile::new(ByteOrder::Big);
+        file.bytes[13] = 2;
+        assert!(matches!(fault(&file).1, Fault::Version(2)));
+    }
+
+    #[test]
+    fn interfaces_are_limited() {
+        let mut file = NgFile::new(ByteOrder::Little);
+        for _ in 0..=MAX_INTERFACES {
+            file = file.interface(1, 0, &[]);
+        }
+        assert!(matches!(fault(&file).1, Fault::TooManyInterfaces(MAX_INTERFACES)));
     }
 }

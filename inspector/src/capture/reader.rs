@@ -186,11 +186,11 @@ impl Format {
         const START_LEN: usize = 8;
         const MAGIC_LEN: usize = 4;
         match input.require(MAGIC_LEN, Part::FileHeader) {
-            Ok(()) => {}
             Err(Fault::Read(error)) => return Err(Problem::Open(error)),
             Err(Fault::CutShort(_)) if input.unread().is_empty() => return Err(Problem::Empty),
             Err(fault @ Fault::Gzip(_)) => return Err(damaged_header(fault)),
-            Err(_) => {}
+            // Too short for any magic number goes on, to show what is there.
+            Ok(()) | Err(_) => {}
         }
         let magic = input.unread().first_chunk().copied();
         if let Some(dialect) = magic.and_then(Dialect::of) {
@@ -211,5 +211,5 @@ fn damaged_header(fault: Fault) -> Problem {
 fn open_file(path: &Path) -> Result<File, Problem> {
     let file = File::open(path).map_err(Problem::Open)?;
     let metadata = file.metadata().map_err(Problem::Open)?;
-    if metadata.is_dir() { Err(Problem::Directory) } else { Ok(file) }
+    if metadata.is_dir() { Err(Problem::Open(io::ErrorKind::IsADirectory.into())) } else { Ok(file) }
 }
