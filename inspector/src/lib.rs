@@ -9,3 +9,4 @@ pub mod detect;
 pub mod dissect;
 pub mod findings;
 pub mod observation;
+pub mod sinks;

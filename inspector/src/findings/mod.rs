@@ -1,5 +1,14 @@
 //! Findings: who, what, how sure, why, how much, and what to do.
 
+pub mod community_id;
+pub mod dedupe;
+mod hash;
+#[cfg(test)]
+pub(crate) mod sample;
+
+pub use dedupe::{Deduper, Occasion, Report};
+pub(crate) use hash::stable_hash;
+
 use std::net::IpAddr;
 
 use inspector_common::FlowKey;
