@@ -130,7 +130,14 @@ pub(crate) fn belongs_to_outer_cargo(name: &OsStr) -> bool {
         "DEP_",
         "__CARGO",
     ];
+    /// Set for build scripts. Some crates' own build scripts watch them, and would be run anew each time that the
+    /// caller changes between build script and xtask.
+    const BUILD_SCRIPTS: [&str; 7] =
+        ["HOST", "TARGET", "OUT_DIR", "OPT_LEVEL", "DEBUG", "PROFILE", "NUM_JOBS"];
     let name = name.to_string_lossy();
+    if BUILD_SCRIPTS.contains(&name.as_ref()) {
+        return true;
+    }
     FOREIGN.iter().any(|prefix| name.starts_with(prefix))
         && !USERS_OWN.iter().any(|prefix| name.starts_with(prefix))
 }
@@ -172,6 +179,7 @@ mod tests {
             "RUSTC_WORKSPACE_WRAPPER",
             "RUSTFLAGS",
             "RUSTUP_TOOLCHAIN",
+            "HOST",
         ] {
             assert!(belongs_to_outer_cargo(OsStr::new(gone)), "{gone}");
         }
