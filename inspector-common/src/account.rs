@@ -60,6 +60,23 @@ impl Tally {
 
 const _: () = assert!(Tally::ALL.len() <= TALLY_SLOTS);
 
+/// Where the counters of an interface are: an entry of the map from interfaces to slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct InterfaceSlot {
+    /// Index of the interface that the entry is for; 0 where there is none.
+    pub ifindex: u32,
+    /// Its slot in the counters, from 1 on.
+    pub slot: u32,
+}
+
+impl InterfaceSlot {
+    /// Entries of the map: an interface's is the one at its index modulo this.
+    pub const ENTRIES: u32 = 1 << 16;
+    /// Slots of counters. Slot 0 is for interfaces without an entry.
+    pub const ACCOUNTS: u32 = 64;
+}
+
 /// The counters of one interface and direction; in the kernel, of one CPU as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]

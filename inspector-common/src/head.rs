@@ -80,6 +80,15 @@ pub struct HeadMeta {
 const _: () = assert!(size_of::<HeadMeta>() == 80);
 
 impl HeadMeta {
+    /// How many bytes of the packet's layer 4 segment a head holds, of a frame of which `readable`
+    /// bytes can be read.
+    #[inline(always)]
+    #[must_use]
+    pub fn captured(packet: &Packet, readable: u32) -> u32 {
+        let readable = readable.saturating_sub(packet.l4_offset);
+        packet.l4_len.min(readable).min(HEAD_MAX as u32)
+    }
+
     /// The header of the head of `packet`, of which `captured` bytes follow.
     #[inline(always)]
     #[must_use]
@@ -103,6 +112,19 @@ impl HeadMeta {
     }
 }
 
+/// A head as it lies in the ring buffer, of one of the [`HEAD_SIZES`].
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct HeadRecord<const N: usize> {
+    /// What the classifier found.
+    pub meta: HeadMeta,
+    /// The layer 4 segment; bytes from `meta.captured` on are not set.
+    pub data: [u8; N],
+}
+
+/// Most heads a window and CPU, by [`HeadGroup`].
+pub type HeadLimits = [u32; HeadGroup::SLOTS];
+
 /// How much of each group's budget one CPU has spent in the current window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -116,11 +138,11 @@ const _: () = assert!(size_of::<HeadBudget>() == 24);
 impl HeadBudget {
     /// Most heads a window and CPU, by group. Sized so that ordinary monitoring and lookups always
     /// fit (ICMP: 3,800 a second and CPU; DNS: 15,000), and a flood costs a bounded amount.
-    pub const DEFAULT_LIMITS: [u32; HeadGroup::SLOTS] = [512, 128, 2048, 0];
+    pub const DEFAULT_LIMITS: HeadLimits = [512, 128, 2048, 0];
 
     /// Spends one head of the group's budget; `false` where the window's budget is spent.
     #[inline(always)]
-    pub fn spend(&mut self, group: HeadGroup, now_ns: u64, limits: &[u32; HeadGroup::SLOTS]) -> bool {
+    pub fn spend(&mut self, group: HeadGroup, now_ns: u64, limits: &HeadLimits) -> bool {
         let window = now_ns >> WINDOW_SHIFT;
         if window != self.window {
             *self = Self { window, spent: [0; HeadGroup::SLOTS] };

@@ -21,13 +21,13 @@ pub mod head;
 pub mod parse;
 pub mod sample;
 
-pub use account::{Account, Tally};
+pub use account::{Account, InterfaceSlot, Tally};
 pub use anomaly::{Anomalies, Anomaly};
 pub use class::Class;
 pub use flow::{Direction, FlowKey, FlowRecord};
 pub use frame::{Frame, SliceFrame};
-pub use head::{HeadBudget, HeadGroup, HeadMeta};
-pub use parse::{Packet, Start, classify};
+pub use head::{HeadBudget, HeadGroup, HeadLimits, HeadMeta, HeadRecord};
+pub use parse::{Packet, Start, classify, classify_into};
 pub use sample::Sampler;
 
 /// Version of every `#[repr(C)]` layout in this crate; raised whenever one of them changes.

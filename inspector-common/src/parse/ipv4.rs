@@ -36,8 +36,8 @@ pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) ->
 
     let key = &mut packet.key;
     key.protocol = header[9];
-    key.src = mapped([header[12], header[13], header[14], header[15]]);
-    key.dst = mapped([header[16], header[17], header[18], header[19]]);
+    map_address(&mut key.src, [header[12], header[13], header[14], header[15]]);
+    map_address(&mut key.dst, [header[16], header[17], header[18], header[19]]);
 
     packet.l4_offset = offset + header_len;
     packet.l4_len = total - header_len;
@@ -50,8 +50,9 @@ pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) ->
     transport::segment(frame, packet, offset + header_len, is_whole)
 }
 
-/// `::ffff:a.b.c.d`
+/// Makes the all-zero `to` `::ffff:a.b.c.d`.
 #[inline(always)]
-const fn mapped([a, b, c, d]: [u8; 4]) -> [u8; 16] {
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
+fn map_address(to: &mut [u8; 16], address: [u8; 4]) {
+    to[8..12].copy_from_slice(&[0, 0, 0xff, 0xff]);
+    to[12..].copy_from_slice(&address);
 }

@@ -33,10 +33,8 @@ pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) ->
     packet.ttl = header[7];
     let key = &mut packet.key;
     key.flags |= FlowKey::IPV6;
-    let (mut src, mut dst) = ([0; 16], [0; 16]);
-    src.copy_from_slice(&header[8..24]);
-    dst.copy_from_slice(&header[24..40]);
-    (key.src, key.dst) = (src, dst);
+    key.src.copy_from_slice(&header[8..24]);
+    key.dst.copy_from_slice(&header[24..]);
 
     extensions(frame, packet, header[6], offset)
 }

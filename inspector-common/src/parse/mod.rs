@@ -62,15 +62,12 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// A packet of which nothing is known yet.
     #[inline(always)]
-    fn new(wire_len: u32, ifindex: u32, direction: Direction) -> Self {
-        let mut key = FlowKey::zeroed();
-        key.ifindex = ifindex;
-        if matches!(direction, Direction::Egress) {
-            key.flags = FlowKey::EGRESS;
-        }
+    fn unread(wire_len: u32, ifindex: u32, direction: Direction) -> Self {
+        let flags = if matches!(direction, Direction::Egress) { FlowKey::EGRESS } else { 0 };
         Self {
-            key,
+            key: FlowKey { ifindex, flags, ..FlowKey::zeroed() },
             class: Class::Runt,
             anomalies: Anomalies(0),
             wire_len,
@@ -97,13 +94,26 @@ impl Packet {
 /// Classifies one frame.
 ///
 /// `ifindex` and `direction` only go into the flow key. Never panics, whatever the bytes.
-#[inline(always)]
 #[must_use]
 pub fn classify<F: Frame>(frame: &F, start: Start, ifindex: u32, direction: Direction) -> Packet {
-    let mut packet = Packet::new(frame.wire_len(), ifindex, direction);
-    packet.class = match start {
-        Start::Ethernet => ethernet::frame(frame, &mut packet),
-        Start::Network { ethertype, offset } => ethernet::network(frame, &mut packet, ethertype, offset),
-    };
+    let mut packet = Packet::unread(0, 0, direction);
+    classify_into(&mut packet, frame, start, ifindex, direction);
     packet
+}
+
+/// [`classify`] in place: the BPF program keeps the packet in a map, since its 512 bytes of stack
+/// would not hold the pieces that the compiler breaks a local one into.
+#[inline(always)]
+pub fn classify_into<F: Frame>(
+    packet: &mut Packet,
+    frame: &F,
+    start: Start,
+    ifindex: u32,
+    direction: Direction,
+) {
+    *packet = Packet::unread(frame.wire_len(), ifindex, direction);
+    packet.class = match start {
+        Start::Ethernet => ethernet::frame(frame, packet),
+        Start::Network { ethertype, offset } => ethernet::network(frame, packet, ethertype, offset),
+    };
 }
