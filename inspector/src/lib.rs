@@ -8,5 +8,6 @@
 pub mod detect;
 pub mod dissect;
 pub mod findings;
+pub mod metrics;
 pub mod observation;
 pub mod sinks;
