@@ -23,8 +23,8 @@ pub(crate) struct Facts {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Distribution {
-    /// Debian 12 or 13, whose archives have all that is needed.
-    Debian,
+    /// A release of Debian whose archives have all that is needed: 12 or 13.
+    Debian(u32),
     /// Anything else, by the name it calls itself.
     Other(String),
 }
@@ -93,7 +93,8 @@ impl Distribution {
             Some(line.trim_matches('"'))
         };
         match (value("ID"), value("VERSION_ID")) {
-            (Some("debian"), Some("12" | "13")) => Self::Debian,
+            (Some("debian"), Some("12")) => Self::Debian(12),
+            (Some("debian"), Some("13")) => Self::Debian(13),
             _ => Self::Other(value("PRETTY_NAME").unwrap_or("an unknown system").to_owned()),
         }
     }
@@ -161,7 +162,7 @@ mod tests {
     #[test]
     fn distributions_are_told_apart() {
         let debian = "PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nVERSION_ID=\"13\"\nID=debian\n";
-        assert_eq!(Distribution::parse(debian), Distribution::Debian);
+        assert_eq!(Distribution::parse(debian), Distribution::Debian(13));
         let older = "PRETTY_NAME=\"Debian GNU/Linux 11 (bullseye)\"\nVERSION_ID=\"11\"\nID=debian\n";
         assert_eq!(
             Distribution::parse(older),

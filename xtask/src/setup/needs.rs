@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Need {
     pub(crate) command: &'static str,
-    pub(crate) package: &'static str,
+    package: &'static str,
     pub(crate) source: Source,
     pub(crate) reason: &'static str,
 }
@@ -24,6 +24,16 @@ use Source::{Installed, Unpacked};
 
 const fn need(command: &'static str, package: &'static str, source: Source, reason: &'static str) -> Need {
     Need { command, package, source, reason }
+}
+
+impl Need {
+    /// The package's name in a release of Debian.
+    pub(crate) fn package(&self, release: u32) -> &'static str {
+        match (self.command, release) {
+            ("promtool", 13..) => "promtool", // split off from prometheus
+            _ => self.package,
+        }
+    }
 }
 
 /// What the tests and the demo call.

@@ -18,8 +18,8 @@ const DEBIAN_LLVM_MAJOR: u32 = 22;
 /// The steps from here to a machine where all works; none if it does.
 pub(crate) fn plan(facts: &Facts) -> Vec<Step> {
     match &facts.distribution {
-        Distribution::Debian => {
-            let mut steps = debian_packages(facts);
+        Distribution::Debian(release) => {
+            let mut steps = debian_packages(facts, *release);
             steps.extend(debian_linker(&facts.bpf));
             steps.extend(rustup_components(&facts.components));
             steps
@@ -28,7 +28,7 @@ pub(crate) fn plan(facts: &Facts) -> Vec<Step> {
     }
 }
 
-fn debian_packages(facts: &Facts) -> Vec<Step> {
+fn debian_packages(facts: &Facts, release: u32) -> Vec<Step> {
     let mut install: Vec<String> = Vec::new();
     match &facts.bpf {
         Bpf::Ready | Bpf::NoLinker { has_llvm: true, .. } => {}
@@ -40,10 +40,10 @@ fn debian_packages(facts: &Facts) -> Vec<Step> {
             install.push(format!("llvm-{}-dev", compiler.llvm_major));
         }
     }
-    install.extend(packages(&facts.missing, Source::Installed).into_iter().map(str::to_owned));
+    install.extend(packages(&facts.missing, Source::Installed, release).into_iter().map(str::to_owned));
     let debian_owned = facts.components.iter().filter(|component| component.owner == Owner::Debian);
     install.extend(debian_owned.map(|component| debian_component(component.name)));
-    let unpack = packages(&facts.missing, Source::Unpacked);
+    let unpack = packages(&facts.missing, Source::Unpacked, release);
 
     let mut steps = Vec::new();
     if !install.is_empty() {
@@ -58,22 +58,22 @@ fn debian_packages(facts: &Facts) -> Vec<Step> {
         ));
     }
     if !unpack.is_empty() {
-        steps.push(unpacked(facts, &unpack));
+        steps.push(unpacked(facts, &unpack, release));
     }
     steps
 }
 
 /// Takes the commands out of their packages, since installing these would start services.
-fn unpacked(facts: &Facts, packages: &[&str]) -> Step {
+fn unpacked(facts: &Facts, packages: &[&str], release: u32) -> Step {
     let names = packages.join(" ");
     let mut lines = Vec::new();
     if facts.is_root {
         lines.push(APT_UPDATE.to_owned());
     }
-    lines.push("mkdir -p .tools/debian".to_owned());
+    lines.push("mkdir -p .tools/debian && rm -f .tools/debian/*.deb".to_owned());
     lines.push(format!("(cd .tools/debian && apt-get download {names})"));
     for package in packages {
-        let needs = facts.missing.iter().filter(|need| need.package == *package);
+        let needs = facts.missing.iter().filter(|need| need.package(release) == *package);
         let files: Vec<String> = needs.map(|need| format!("'./usr/*bin/{}'", need.command)).collect();
         lines.push(format!(
             "dpkg-deb --fsys-tarfile .tools/debian/{package}_*.deb | tar -x -C .tools/debian --wildcards {}",
@@ -85,11 +85,12 @@ fn unpacked(facts: &Facts, packages: &[&str]) -> Step {
 }
 
 /// The distinct packages of the needs, in their order.
-fn packages(needs: &[&'static Need], source: Source) -> Vec<&'static str> {
+fn packages(needs: &[&'static Need], source: Source, release: u32) -> Vec<&'static str> {
     let mut names: Vec<&str> = Vec::new();
     for need in needs.iter().filter(|need| need.source == source) {
-        if !names.contains(&need.package) {
-            names.push(need.package);
+        let package = need.package(release);
+        if !names.contains(&package) {
+            names.push(package);
         }
     }
     names
@@ -162,7 +163,7 @@ fn elsewhere(facts: &Facts, system: &str) -> Vec<Step> {
     }
     if !facts.missing.is_empty() {
         let line =
-            |need: &&Need| format!("# {} (in Debian's {}): {}", need.command, need.package, need.reason);
+            |need: &&Need| format!("# {} (in Debian's {}): {}", need.command, need.package(13), need.reason);
         steps.push(Step::by_hand(
             &format!("these commands in PATH, from the packages of {system}"),
             facts.missing.iter().map(line).collect(),
@@ -182,7 +183,7 @@ mod tests {
 
     fn bare() -> Facts {
         Facts {
-            distribution: Distribution::Debian,
+            distribution: Distribution::Debian(12),
             is_root: true,
             bpf: Bpf::NoCompiler,
             missing: Vec::new(),
@@ -239,14 +240,30 @@ mod tests {
 
     #[test]
     fn packages_with_services_are_unpacked_each_once() {
-        let missing = TESTS.iter().filter(|need| need.package == "iodine" || need.command == "dig").collect();
+        let missing =
+            TESTS.iter().filter(|need| need.command.starts_with("iodine") || need.command == "dig").collect();
         let lines = lines(&Facts { bpf: Bpf::Ready, missing, ..bare() });
         assert!(lines[1].ends_with(" bind9-dnsutils"), "{lines:?}");
         assert_eq!(
             lines[2..5],
-            ["apt-get update", "mkdir -p .tools/debian", "(cd .tools/debian && apt-get download iodine)"]
+            [
+                "apt-get update",
+                "mkdir -p .tools/debian && rm -f .tools/debian/*.deb",
+                "(cd .tools/debian && apt-get download iodine)"
+            ]
         );
         assert!(lines[5].ends_with("--wildcards './usr/*bin/iodine' './usr/*bin/iodined'"), "{lines:?}");
+    }
+
+    #[test]
+    fn promtool_has_a_package_of_its_own_since_debian_13() {
+        let missing: Vec<_> = TESTS.iter().filter(|need| need.command == "promtool").collect();
+        for (release, download) in [(12, "apt-get download prometheus)"), (13, "apt-get download promtool)")]
+        {
+            let distribution = Distribution::Debian(release);
+            let lines = lines(&Facts { distribution, bpf: Bpf::Ready, missing: missing.clone(), ..bare() });
+            assert!(lines[2].ends_with(download), "{lines:?}");
+        }
     }
 
     #[test]
