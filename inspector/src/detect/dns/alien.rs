@@ -1,0 +1,253 @@
+//! Traffic on port 53 that is not DNS, and data in EDNS options: accounts of a client and server.
+
+use inspector_common::FlowKey;
+
+use super::account::SLOW_SECONDS;
+use super::judge::whole;
+use super::seen::{Seen, hash, mix};
+use super::table::Entry;
+use super::thresholds::Thresholds;
+use crate::dissect::dns::EdnsOption;
+use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
+
+/// Not DNS on port 53.
+pub(super) static ALIEN: Signature = Signature {
+    id: 9_100_104,
+    rev: 1,
+    detector: "dns-volume",
+    title: "COVERT traffic on port 53 is not DNS",
+    pattern: "EN5 Feature Structure Modulation",
+    attack: "T1048",
+    hint: "Allow port 53 only to your resolvers; find the process that talks to this server",
+};
+
+/// Data in EDNS options.
+pub(super) static EDNS: Signature = Signature {
+    id: 9_100_105,
+    rev: 1,
+    detector: "dns-volume",
+    title: "COVERT EDNS options carry data",
+    pattern: "EN4.1 Reserved/Unused State/Value Modulation",
+    attack: "T1071.004",
+    hint: "Find out what adds this option; a resolver of your own does not forward unknown options",
+};
+
+/// Alien packets further apart than this are not one channel, ns.
+const PAUSE_NS: u64 = 900_000_000_000;
+const TCP: u8 = 6;
+
+/// A protocol that says what it is on port 53.
+fn declared(payload: &[u8], is_tcp: bool) -> Option<&'static str> {
+    if is_tcp {
+        return match payload {
+            [0x16 | 0x17, 3, 0..=4, ..] => Some("TLS"),
+            [b'S', b'S', b'H', b'-', ..] => Some("SSH"),
+            [b'G', b'E', b'T', b' ', ..] | [b'P', b'O', b'S', b'T', ..] | [b'H', b'T', b'T', b'P', ..] => {
+                Some("HTTP")
+            }
+            _ => None,
+        };
+    }
+    match payload {
+        // Hard resets carry a session identifier and an empty or one-element list of acknowledgements.
+        [0x38 | 0x40 | 0x50, _, _, _, _, _, _, _, _, 0 | 1, ..] => Some("OpenVPN"),
+        [1, 0, 0, 0, ..] if payload.len() == 148 => Some("WireGuard"),
+        [2, 0, 0, 0, ..] if payload.len() == 92 => Some("WireGuard"),
+        [0..=3, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] => Some("STUN"),
+        [b'd', b'0'..=b'9', b':', ..] => Some("BitTorrent"),
+        [0xc0..=0xff, 0, 0, 0, 1, ..] if payload.len() > 400 => Some("QUIC"),
+        _ => None,
+    }
+}
+
+/// What is known of one client and server on port 53.
+#[derive(Clone, Debug)]
+pub(super) struct Pair {
+    key: FlowKey,
+    to_server: bool,
+    traffic: Traffic,
+    /// By direction, to the server first: packets that are not DNS, their bytes, and packets that are or may be.
+    alien: [u32; 2],
+    alien_bytes: [u64; 2],
+    regular: [u32; 2],
+    last_alien_ns: u64,
+    declared: Option<&'static str>,
+    /// Bit `n`: a datagram had a length of `n` modulo 16.
+    residues: u16,
+    options: f64,
+    new_options: f64,
+    option_bytes: f64,
+    options_ns: u64,
+    reported: Option<(Severity, u64)>,
+}
+
+impl Pair {
+    pub(super) fn new(key: FlowKey) -> Self {
+        Self {
+            key,
+            to_server: true,
+            traffic: Traffic::default(),
+            alien: [0; 2],
+            alien_bytes: [0; 2],
+            regular: [0; 2],
+            last_alien_ns: 0,
+            declared: None,
+            residues: 0,
+            options: 0.0,
+            new_options: 0.0,
+            option_bytes: 0.0,
+            options_ns: 0,
+            reported: None,
+        }
+    }
+
+    pub(super) fn add_packet(&mut self, key: &FlowKey, to_server: bool, wire_len: u32, now_ns: u64) {
+        self.key = *key;
+        self.to_server = to_server;
+        self.traffic.add(to_server, wire_len, now_ns);
+    }
+
+    /// Adds a packet that is or may be DNS.
+    pub(super) fn add_regular(&mut self) {
+        let count = &mut self.regular[usize::from(!self.to_server)];
+        *count = count.saturating_add(1);
+    }
+
+    /// Adds a packet that is not DNS, with `len` bytes of payload.
+    pub(super) fn add_alien(&mut self, payload: &[u8], len: u32, now_ns: u64) {
+        if now_ns.saturating_sub(self.last_alien_ns) > PAUSE_NS {
+            (self.alien, self.alien_bytes, self.residues) = ([0; 2], [0; 2], 0);
+        }
+        self.last_alien_ns = now_ns;
+        let i = usize::from(!self.to_server);
+        self.alien[i] = self.alien[i].saturating_add(1);
+        self.alien_bytes[i] += u64::from(len);
+        self.residues |= 1 << (len & 15);
+        self.declared = self.declared.or_else(|| declared(payload, self.key.protocol == TCP));
+    }
+
+    /// Judges the packets that are not DNS.
+    pub(super) fn judge_alien(&mut self, t: &Thresholds) -> Option<Finding> {
+        let [up, down] = self.alien;
+        let one_way = self.traffic.packets_to_server == 0 || self.traffic.packets_to_client == 0;
+        let (value, threshold) =
+            if one_way { (up.max(down), t.alien_packets_one_way) } else { (up.min(down), t.alien_packets) };
+        // A stream whose messages are found is DNS, whatever the middle of some of them looks like.
+        let regular = self.regular.iter().fold(0_u32, |sum, n| sum.saturating_add(*n));
+        if value < threshold || (self.key.protocol == TCP && regular / 4 >= up.saturating_add(down)) {
+            return None;
+        }
+        let protocol = self.declared.or_else(|| self.is_block_cipher_vpn().then_some("OpenVPN"));
+        let severity = match protocol {
+            Some(_) => Severity::Low,
+            None if value >= threshold.saturating_mul(4) => Severity::High,
+            None => Severity::Medium,
+        };
+        let bytes: u64 = self.alien_bytes.iter().sum();
+        if self.reported.is_some_and(|(before, then)| severity <= before && bytes < then.saturating_mul(2)) {
+            return None;
+        }
+        self.reported = Some((severity, bytes));
+        let context = [
+            ("alien_bytes_to_server", self.alien_bytes[0] as f64, "bytes"),
+            ("alien_bytes_to_client", self.alien_bytes[1] as f64, "bytes"),
+            ("dns_packets", f64::from(regular), "packets"),
+            ("directions_seen", if one_way { 1.0 } else { 2.0 }, "directions"),
+        ];
+        let decisive = ("alien_packets", f64::from(value), f64::from(threshold), "packets");
+        let mut finding = self.finding(&ALIEN, severity, decisive, &context, bytes);
+        finding.tool = protocol;
+        Some(finding)
+    }
+
+    /// OpenVPN with a static key has no header at all. What gives it away is that both ends use the same port,
+    /// and that every datagram is some hash and whole cipher blocks; 20 of other kinds all have the same
+    /// length modulo 16 once in 16^19 cases.
+    fn is_block_cipher_vpn(&self) -> bool {
+        self.key.src_port == self.key.dst_port && self.residues.is_power_of_two()
+    }
+
+    /// Adds an EDNS option, if it is one that has no business to change.
+    pub(super) fn add_option(&mut self, option: EdnsOption<'_>, scope: u64, seen: &mut Seen, now_ns: u64) {
+        if !may_carry(option) {
+            return;
+        }
+        let elapsed = now_ns.saturating_sub(self.options_ns);
+        self.options_ns = self.options_ns.max(now_ns);
+        let keep = (elapsed as f64 / (-1e9 * SLOW_SECONDS)).exp();
+        for sum in [&mut self.options, &mut self.new_options, &mut self.option_bytes] {
+            *sum *= keep;
+        }
+        self.options += 1.0;
+        if seen.insert(hash(mix(scope, u64::from(option.code)), option.data)) {
+            self.new_options += 1.0;
+            self.option_bytes += option.data.len() as f64;
+        }
+    }
+
+    /// Judges the options.
+    pub(super) fn judge_options(&mut self, t: &Thresholds) -> Option<Finding> {
+        if self.option_bytes < t.edns_bytes || self.new_options < self.options * t.edns_new_share {
+            return None;
+        }
+        let severity =
+            if self.option_bytes >= t.edns_bytes * t.high_ratio { Severity::High } else { Severity::Medium };
+        let bytes = whole(self.option_bytes);
+        if self.reported.is_some_and(|(before, then)| severity <= before && bytes < then.saturating_mul(2)) {
+            return None;
+        }
+        self.reported = Some((severity, bytes));
+        let context = [
+            ("window_seconds", SLOW_SECONDS, "seconds"),
+            ("options", self.options, "options"),
+            ("new_option_share", self.new_options / self.options.max(1.0), "ratio"),
+        ];
+        let decisive = ("option_bytes", self.option_bytes, t.edns_bytes, "bytes");
+        Some(self.finding(&EDNS, severity, decisive, &context, bytes))
+    }
+
+    fn finding(
+        &self,
+        signature: &'static Signature,
+        severity: Severity,
+        (name, value, threshold, unit): (&'static str, f64, f64, &'static str),
+        context: &[(&'static str, f64, &'static str)],
+        estimated_bytes: u64,
+    ) -> Finding {
+        let context =
+            context.iter().map(|&(name, value, unit)| Evidence { name, value, threshold: None, unit });
+        let ratio = value / threshold;
+        let decisive = Evidence { name, value, threshold: Some(threshold), unit };
+        Finding {
+            signature,
+            subject: Subject::of(&self.key, self.to_server),
+            severity,
+            score: if severity == Severity::Low { 0.3 } else { ratio / (ratio + 0.4) },
+            evidence: std::iter::once(decisive).chain(context).collect(),
+            estimated_bytes,
+            traffic: self.traffic,
+            tool: None,
+        }
+    }
+}
+
+/// Options whose data must not change from query to query: those without a standard, and padding that is not
+/// zero (RFC 7830). Cookies, client subnets, key tags, error texts and the like change by design.
+fn may_carry(option: EdnsOption<'_>) -> bool {
+    const PADDING: u16 = 12;
+    match option.code {
+        PADDING => option.data.iter().any(|byte| *byte != 0),
+        0..=19 => false,
+        _ => !option.data.is_empty(),
+    }
+}
+
+impl Entry for Pair {
+    fn last_ns(&self) -> u64 {
+        self.traffic.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        u64::from(self.alien != [0; 2]) + u64::from(self.option_bytes >= 32.0)
+    }
+}

@@ -1,0 +1,293 @@
+//! `dns-volume`: data in DNS names and answers, in what is not DNS on port 53, and in EDNS options.
+//!
+//! Not the look of a name decides but how much information a client and a registered domain exchange which
+//! they had not exchanged before. Names and answers that come again add nothing, labels that come again
+//! hardly anything, words count less than codes, and a look-up of an address or a hash hardly at all. What is
+//! left is compared with two thresholds, one for what comes within a minute and one for half an hour. Types
+//! that nobody uses, names under impossible top-level domains and addresses that no host can have need less.
+
+mod account;
+mod alien;
+mod answer;
+mod benign;
+mod client;
+mod judge;
+mod question;
+mod seen;
+mod table;
+mod thresholds;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+pub use benign::{BUILT_IN, BenignSuffixes};
+pub use thresholds::Thresholds;
+
+use self::account::Account;
+use self::alien::Pair;
+use self::answer::Answer;
+use self::client::{Client, DOMAINS_SECONDS};
+use self::question::{News, Place, Qname};
+use self::seen::{Seen, hash, mix};
+use self::table::Table;
+use super::Detector;
+use crate::dissect::dns::{Message, kind};
+use crate::findings::Finding;
+use crate::observation::{Content, Observation};
+
+const DNS_PORT: u16 = 53;
+/// Accounts of a client and domain; with a name each about 8 MiB.
+const ACCOUNTS: usize = 16_384;
+/// Clients; 0.6 MiB.
+const CLIENTS: usize = 4_096;
+/// Pairs of client and server; 1 MiB.
+const PAIRS: usize = 4_096;
+/// State that was idle for this long is dropped, ns.
+const IDLE_NS: u64 = 2 * 3_600_000_000_000;
+/// Records of a message that are looked at.
+const MAX_RECORDS: usize = 24;
+
+/// The detector.
+#[derive(Debug)]
+pub struct DnsVolume {
+    thresholds: Thresholds,
+    benign: BenignSuffixes,
+    accounts: Table<Account>,
+    clients: Table<Client>,
+    pairs: Table<Pair>,
+    seen: Seen,
+}
+
+/// Which end of a packet is which.
+#[derive(Clone, Copy)]
+struct Ends {
+    to_server: bool,
+    client: u64,
+    pair: u64,
+}
+
+impl Ends {
+    /// The server is where port 53 is; between two such ports the flag of responses tells.
+    fn of(observation: &Observation<'_>) -> Self {
+        let key = observation.key();
+        let to_server = match (key.src_port == DNS_PORT, key.dst_port == DNS_PORT, &observation.content) {
+            (true, true, Content::Dns(message)) => !message.is_response(),
+            (true, true, _) => key.src < key.dst,
+            (from_server, ..) => !from_server,
+        };
+        let (client, server) = if to_server { (key.src, key.dst) } else { (key.dst, key.src) };
+        let client = hash(0, &client);
+        let pair = mix(hash(client, &server), u64::from(key.protocol));
+        Self { to_server, client, pair }
+    }
+}
+
+/// A queried name and where it is accounted.
+struct Named<'a> {
+    name: &'a Qname,
+    /// The label that the registered domain begins at; past the end without one.
+    domain_at: usize,
+    has_domain: bool,
+    /// Hashes of the registered domain (0 without one) and the whole name.
+    domain: u64,
+    whole: u64,
+}
+
+impl<'a> Named<'a> {
+    /// `None` for names that are not judged: benign ones, and public suffixes.
+    fn of(name: &'a Qname, benign: &BenignSuffixes) -> Option<Self> {
+        let (domain_at, has_domain) = match name.place() {
+            Place::Domain(at) => (at, true),
+            Place::NoTld => (name.len(), false),
+            Place::Suffix => return None,
+        };
+        let mut this = Self { name, domain_at, has_domain, domain: 0, whole: 0 };
+        for (at, hash) in name.suffixes() {
+            if benign.contains(hash) {
+                return None;
+            }
+            if at == domain_at {
+                this.domain = hash;
+            }
+            this.whole = hash;
+        }
+        Some(this)
+    }
+
+    fn domain_text(&self) -> String {
+        if self.has_domain { self.name.text(self.domain_at) } else { String::new() }
+    }
+
+    /// What the name adds to the account `scope`.
+    ///
+    /// A name that the client has asked for before adds nothing, nor does one with a search suffix appended,
+    /// nor one under a top-level domain that does not exist but came before: somebody's private one.
+    fn news(&self, client: u64, scope: u64, seen: &mut Seen) -> News {
+        let Self { name, domain_at, .. } = *self;
+        let is_new = seen.insert(mix(client, self.whole));
+        if !is_new || domain_at == 0 {
+            return News::default();
+        }
+        if self.has_domain {
+            if domain_at > 1 && seen.contains(mix(client, name.hash_before(domain_at))) {
+                return News::default();
+            }
+        } else if !seen.insert(hash(mix(scope, 3), name.label(name.len() - 1))) {
+            return News::default();
+        }
+        News::of(name, domain_at, scope, seen)
+    }
+}
+
+impl DnsVolume {
+    /// A detector with the built-in list of benign suffixes.
+    #[must_use]
+    pub fn new(thresholds: Thresholds) -> Self {
+        Self::with_benign(thresholds, BenignSuffixes::built_in())
+    }
+
+    /// A detector with a list of its own.
+    #[must_use]
+    pub fn with_benign(thresholds: Thresholds, benign: BenignSuffixes) -> Self {
+        Self {
+            thresholds,
+            benign,
+            accounts: Table::new(ACCOUNTS),
+            clients: Table::new(CLIENTS),
+            pairs: Table::new(PAIRS),
+            seen: Seen::new(),
+        }
+    }
+
+    /// A packet that is not DNS or may be the middle of DNS.
+    fn observe_stream(&mut self, observation: &Observation<'_>, is_alien: bool, findings: &mut Vec<Finding>) {
+        let ends = Ends::of(observation);
+        let (head, key) = (&observation.head, observation.key());
+        let Some(pair) = self.pairs.entry(ends.pair, || Pair::new(*key)) else { return };
+        pair.add_packet(key, ends.to_server, head.meta.wire_len, observation.time_ns());
+        if is_alien {
+            pair.add_alien(head.payload(), head.payload_len(), observation.time_ns());
+            findings.extend(pair.judge_alien(&self.thresholds));
+        } else {
+            pair.add_regular();
+        }
+    }
+
+    fn observe_message(
+        &mut self,
+        observation: &Observation<'_>,
+        message: &Message<'_>,
+        findings: &mut Vec<Finding>,
+    ) {
+        let ends = Ends::of(observation);
+        self.observe_options(observation, message, ends, findings);
+        let Some(question) = &message.question else { return };
+        let name = Qname::new(&question.name);
+        if let Some(named) = Named::of(&name, &self.benign) {
+            self.observe_name(observation, message, ends, &named, findings);
+        }
+    }
+
+    fn observe_options(
+        &mut self,
+        observation: &Observation<'_>,
+        message: &Message<'_>,
+        ends: Ends,
+        findings: &mut Vec<Finding>,
+    ) {
+        let (key, now_ns) = (observation.key(), observation.time_ns());
+        let Some(pair) = self.pairs.entry(ends.pair, || Pair::new(*key)) else { return };
+        pair.add_packet(key, ends.to_server, observation.head.meta.wire_len, now_ns);
+        pair.add_regular();
+        let mut any = false;
+        for option in message.edns_options() {
+            pair.add_option(option, ends.pair, &mut self.seen, now_ns);
+            any = true;
+        }
+        if any {
+            findings.extend(pair.judge_options(&self.thresholds));
+        }
+    }
+
+    fn observe_name(
+        &mut self,
+        observation: &Observation<'_>,
+        message: &Message<'_>,
+        ends: Ends,
+        named: &Named<'_>,
+        findings: &mut Vec<Finding>,
+    ) {
+        let scope = mix(ends.client, named.domain);
+        let (key, now_ns, wire_len) =
+            (observation.key(), observation.time_ns(), observation.head.meta.wire_len);
+        let make = || Account::new(named.domain_text().into(), *key);
+        let (Some(account), Some(client)) =
+            (self.accounts.entry(scope, make), self.clients.entry(ends.client, Client::default))
+        else {
+            return;
+        };
+        account.add_message(key, ends.to_server, wire_len, now_ns);
+        let news = named.news(ends.client, scope, &mut self.seen);
+        let qtype = message.question.as_ref().map_or(kind::A, |question| question.kind);
+        account.add_name(news, named.name.wire_len(), answer::is_rare(qtype));
+        let is_lookup = news.is_lookup || account.is_mostly_lookups();
+        let mut changed = news.is_new;
+        for record in message.records().take(MAX_RECORDS) {
+            if let Some(answer) = Answer::of(&record, scope, &self.benign, &mut self.seen) {
+                changed |= answer.is_new;
+                account.add_answer(answer, is_lookup);
+            }
+        }
+        client.fade(now_ns);
+        if account.counted_ns == 0
+            || now_ns.saturating_sub(account.counted_ns) > DOMAINS_SECONDS * 1_000_000_000
+        {
+            client.add_domain();
+            if account.counted_ns == 0 && named.has_domain {
+                findings.extend(client.add_first(
+                    news.bytes,
+                    key,
+                    ends.to_server,
+                    wire_len,
+                    &self.thresholds,
+                ));
+            }
+            account.counted_ns = now_ns;
+        }
+        if changed {
+            findings.extend(judge::judge(account, &self.thresholds, client.hosts(&self.thresholds)));
+        }
+    }
+}
+
+impl Detector for DnsVolume {
+    fn name(&self) -> &'static str {
+        "dns-volume"
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        match &observation.content {
+            Content::Dns(message) => self.observe_message(observation, message, findings),
+            Content::NotDns => self.observe_stream(observation, true, findings),
+            Content::Opaque if observation.head.class() == inspector_common::Class::Dns => {
+                self.observe_stream(observation, false, findings);
+            }
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, now_ns: u64) {
+        self.seen.tick(now_ns);
+        let before = now_ns.saturating_sub(IDLE_NS);
+        self.accounts.expire(before);
+        self.clients.expire(before);
+        self.pairs.expire(before);
+    }
+
+    fn occupancy(&self) -> (usize, usize) {
+        let parts = [self.accounts.occupancy(), self.clients.occupancy(), self.pairs.occupancy()];
+        parts.iter().fold((0, 0), |(used, capacity), (u, c)| (used + u, capacity + c))
+    }
+}

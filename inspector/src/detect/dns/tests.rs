@@ -1,0 +1,454 @@
+//! Traffic that the detector must and must not raise. Benign traffic runs without the list of suffixes unless
+//! a test says otherwise.
+
+use super::fixture::{A, AAAA, Bench, TXT, txt, wire};
+use super::*;
+use crate::findings::Severity;
+
+const ADDRESS: &[(u16, &[u8])] = &[(A, &[192, 0, 2, 7])];
+const MINUTE: f64 = 60.0;
+const HOUR: f64 = 3600.0;
+
+/// Words that hosts are named after.
+const WORDS: [&str; 24] = [
+    "www", "api", "static", "images", "login", "mail", "cdn", "assets", "media", "shop", "news", "video",
+    "search", "events", "metrics", "account", "download", "update", "gateway", "content", "edge", "stream",
+    "secure", "beta",
+];
+
+fn word(bench: &mut Bench) -> &'static str {
+    WORDS[usize::try_from(bench.random(24)).unwrap()]
+}
+
+/// Asserts that nothing alerted.
+fn silent(bench: &Bench) {
+    assert!(bench.alerts().is_empty(), "{:?}", bench.summary());
+}
+
+/// Asserts an alert about the domain (`None`: without one), and returns its severity and estimate.
+fn raised(bench: &Bench, domain: Option<&str>) -> (Severity, u64) {
+    let alerts = bench.alerts();
+    assert!(!alerts.is_empty(), "nothing raised: {:?}", bench.summary());
+    for alert in &alerts {
+        assert_eq!(alert.subject.domain.as_deref(), domain, "{:?}", bench.summary());
+        assert!(alert.evidence[0].threshold.is_some_and(|threshold| alert.evidence[0].value >= threshold));
+        assert!((0.5..=1.0).contains(&alert.score));
+        assert_eq!(alert.subject.server_port, 53);
+    }
+    let last = alerts[alerts.len() - 1];
+    (last.severity, last.estimated_bytes)
+}
+
+mod benign {
+    use super::*;
+
+    #[test]
+    fn antivirus_asks_for_hashes_of_files() {
+        let mut bench = Bench::new();
+        for _ in 0..3_600 {
+            let name = format!("{}.reputation.av-vendor.com", bench.hex(40));
+            bench.look_up(&name, A, &[(A, &[127, 0, 0, 3])]);
+            bench.wait(1.0);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn antivirus_with_its_own_base32_is_silent_by_the_list() {
+        let mut bench = Bench::of(DnsVolume::new(Thresholds::default()));
+        for _ in 0..720 {
+            let name = format!("{}.avqs.mcafee.com", bench.base32(26));
+            bench.look_up(&name, A, &[(A, &[127, 0, 0, 3])]);
+            bench.wait(5.0);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn mail_server_asks_block_lists_for_an_hour() {
+        let mut bench = Bench::new();
+        for i in 0..14_400_u64 {
+            let [a, b, c, d] = [0; 4].map(|_: i32| bench.random(256));
+            for zone in ["zen.blocklist.org", "bl.spamlist.net"] {
+                let name = format!("{a}.{b}.{c}.{d}.{zone}");
+                bench.look_up(&name, A, if i % 5 == 0 { &[(A, &[127, 0, 0, 4])] } else { &[] });
+            }
+            let name = format!("{a}.{b}.{c}.{d}.origin.asn-service.com");
+            let text = txt(&format!("{} | {a}.{b}.0.0/16 | US | arin | 2014-03-14", bench.random(65_000)));
+            bench.look_up(&name, TXT, &[(TXT, &text)]);
+            bench.wait(0.25);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn mail_server_checks_policies_and_keys() {
+        let mut bench = Bench::new();
+        for _ in 0..600 {
+            let domain = format!("{}-{}.com", word(&mut bench), bench.random(2_000));
+            bench.look_up(&domain, 15, &[(15, &[&[0, 10][..], &wire(&format!("mx1.{domain}"))].concat())]);
+            bench.look_up(
+                &domain,
+                TXT,
+                &[(TXT, &txt("v=spf1 include:_spf.mail-provider.com ip4:192.0.2.0/24 -all"))],
+            );
+            let key = format!("v=DKIM1; k=rsa; p={}", bench.base32(390));
+            let selector = format!("s{}._domainkey.{domain}", bench.random(3));
+            bench.look_up(&selector, TXT, &[(TXT, &txt(&key))]);
+            bench.look_up(
+                &format!("_dmarc.{domain}"),
+                TXT,
+                &[(TXT, &txt("v=DMARC1; p=none; rua=mailto:a@b.c"))],
+            );
+            bench.wait(6.0);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn busy_resolver_browses_delivery_networks() {
+        let mut bench = Bench::new();
+        for i in 0..200_000_u64 {
+            // A tenth of the queries go to the ten largest, which name nodes and objects with short codes.
+            let name = if i % 10 == 0 {
+                let (provider, node) = (bench.random(10), bench.random(400));
+                format!(
+                    "{}{}-{}.cdn{provider}.net",
+                    word(&mut bench),
+                    node % 20,
+                    bench.hex(6 + usize::from(i % 3 == 0))
+                )
+            } else {
+                let site = bench.random(1_000_000).isqrt();
+                format!("{}.{}site{site}.com", word(&mut bench), word(&mut bench))
+            };
+            bench.look_up(&name, if i % 3 == 0 { AAAA } else { A }, ADDRESS);
+            bench.wait(0.01);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn one_host_browses_for_a_day() {
+        let mut bench = Bench::new();
+        for i in 0..8_640_u64 {
+            let site = bench.random(40);
+            let name = match i % 4 {
+                0 => format!(
+                    "rr{}---sn-{}.videohost.com",
+                    bench.random(9),
+                    ["4g5edndz", "h0jeened", "4g5lznes"][usize::try_from(i % 3).unwrap()]
+                ),
+                1 => format!("{}{}.site{site}.com", word(&mut bench), bench.random(10)),
+                _ => format!("{}.site{site}.com", word(&mut bench)),
+            };
+            bench.look_up(&name, if i % 2 == 0 { A } else { AAAA }, ADDRESS);
+            bench.wait(10.0);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn reverse_sweep_and_nsec_walk() {
+        let mut bench = Bench::of(DnsVolume::new(Thresholds::default()));
+        for i in 0..65_536_u64 {
+            bench.look_up(&format!("{}.{}.0.10.in-addr.arpa", i & 255, i >> 8), 12, &[]);
+            bench.wait(0.01);
+        }
+        for i in 0..2_000 {
+            let name = format!("{}-{}{}.zone.example", word(&mut bench), word(&mut bench), i % 7);
+            bench.look_up(&name, 47, &[(47, &wire("next.zone.example"))]);
+            bench.wait(0.5);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn resolver_mixes_cases_of_the_same_names() {
+        let mut bench = Bench::new();
+        for _ in 0..5_000 {
+            let name = format!("{}.{}.corp.example", word(&mut bench), word(&mut bench));
+            let mixed: String =
+                name.chars().map(|c| if bench.random(2) == 0 { c } else { c.to_ascii_uppercase() }).collect();
+            bench.look_up(&mixed, A, ADDRESS);
+            bench.wait(0.5);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn browser_probes_and_search_suffixes() {
+        let mut bench = Bench::new();
+        for i in 0..2_000_u64 {
+            if i % 100 == 0 {
+                for _ in 0..3 {
+                    let len = 7 + usize::try_from(bench.random(9)).unwrap();
+                    let probe = bench.code("abcdefghijklmnopqrstuvwxyz", len);
+                    bench.look_up(&probe, A, &[]);
+                    bench.look_up(&format!("{probe}.corp.example"), A, &[]);
+                }
+            }
+            let name = format!("{}.{}{}.com", word(&mut bench), word(&mut bench), bench.hex(4));
+            for suffix in ["", ".eu.corp.example", ".corp.example"] {
+                bench.look_up(&format!("{name}{suffix}"), A, &[]);
+            }
+            bench.wait(3.0);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn service_discovery_and_cloud_names() {
+        let mut bench = Bench::new();
+        let guid = "8c1f6a53-7f1e-4b7e-9a43-0c8a5c1f2d3e";
+        for i in 0..3_600_u64 {
+            let zone = i % 3;
+            bench.look_up(&format!("_ldap._tcp.site{zone}._sites.dc._msdcs.ad.example"), 33, &[]);
+            bench.look_up(&format!("_ldap._tcp.{guid}.domains._msdcs.ad.example"), 33, &[]);
+            bench.look_up(&format!("ip-10-0-{}-{}.eu-west-1.cloud.example", i % 7, i % 30), A, ADDRESS);
+            let service = word(&mut bench);
+            bench.look_up(&format!("_http._tcp.{service}.service.consul"), 33, &[]);
+            bench.wait(2.0);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn long_hours_of_polling_and_rotating_addresses() {
+        let mut bench = Bench::new();
+        for i in 0..5_000_u32 {
+            let [_, a, b, c] = i.wrapping_mul(2_654_435_761).to_be_bytes();
+            bench.look_up("pool.time.example", A, &[(A, &[192, a, b, c])]);
+            bench.look_up(
+                "version.update.example",
+                TXT,
+                &[(TXT, &txt(&format!("0.103.8:62:{}:1700", i / 120)))],
+            );
+            bench.wait(30.0);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn types_are_enumerated_and_trust_anchors_told() {
+        let mut bench = Bench::new();
+        for kind in 0..=258 {
+            bench.look_up("www.corp.example", kind, &[]);
+        }
+        for tag in ["_ta-4f66", "_ta-4f66-9728", "_ta-9728", "_ta-0001", "_ta-0002", "_ta-0003"] {
+            bench.look_up(tag, 10, &[]);
+        }
+        silent(&bench);
+    }
+
+    #[test]
+    fn scans_of_port_53_and_forwarders_that_tag() {
+        let mut bench = Bench::new();
+        for i in 0..200_u8 {
+            bench.packet(true, 17, &[i; 40]);
+            bench.answer("a.example", A, &[]);
+            bench.ask_with_option("www.corp.example", 65_001, &[2, 0, 0, 0, 0, i % 20]);
+            bench.ask_with_option("www.corp.example", 10, &[i; 8]);
+            bench.wait(1.0);
+        }
+        silent(&bench);
+    }
+}
+
+mod covert {
+    use super::*;
+
+    #[test]
+    fn one_byte_a_second_for_hours() {
+        for (len, pause) in [(32, 20.0), (20, 12.0), (60, 36.0)] {
+            let mut bench = Bench::new();
+            let mut seconds = 0.0;
+            while bench.alerts().is_empty() && seconds < HOUR {
+                let name = format!("{}.u.drop-zone.net", bench.base32(len));
+                bench.look_up(&name, A, ADDRESS);
+                bench.look_up("www.corp.example", A, ADDRESS);
+                bench.wait(pause);
+                seconds += pause;
+            }
+            raised(&bench, Some("drop-zone.net"));
+            assert!(seconds <= 10.0 * MINUTE, "{len} bytes each {pause} s: {seconds} s");
+        }
+    }
+
+    #[test]
+    fn names_in_base32_base64_and_hexadecimal() {
+        for (alphabet, len) in [
+            ("abcdefghijklmnopqrstuvwxyz234567", 50),
+            ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 60),
+            ("0123456789abcdef", 34),
+            ("0123456789abcdef", 60),
+        ] {
+            let mut bench = Bench::new();
+            for i in 0..16 {
+                let name = format!("{}.{i}.t.evil.co.uk", bench.code(alphabet, len));
+                bench.look_up(&name, A, ADDRESS);
+                bench.wait(1.0);
+            }
+            raised(&bench, Some("evil.co.uk"));
+        }
+    }
+
+    #[test]
+    fn hexadecimal_text_in_the_width_of_a_hash() {
+        let mut bench = Bench::new();
+        for line in 0..20 {
+            let text = format!("user{line:02}:x:10{line:02}:  ");
+            let hex = text.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+            bench.look_up(&format!("{hex:.32}.evil.com"), A, ADDRESS);
+            bench.wait(1.0);
+        }
+        raised(&bench, Some("evil.com"));
+    }
+
+    #[test]
+    fn either_direction_alone_is_enough() {
+        for to_server in [true, false] {
+            let mut bench = Bench::new();
+            for _ in 0..16 {
+                let name = format!("{}.t.evil.net", bench.base32(48));
+                if to_server {
+                    bench.ask(&name, TXT);
+                } else {
+                    bench.answer(&name, TXT, &[]);
+                }
+                bench.wait(1.0);
+            }
+            raised(&bench, Some("evil.net"));
+            let seen = bench.alerts()[0].evidence.iter().find(|e| e.name == "directions_seen").unwrap().value;
+            assert!((seen - 1.0).abs() < f64::EPSILON);
+        }
+    }
+
+    #[test]
+    fn rare_types_need_few_names() {
+        for kind in [10, 25, 65_399] {
+            let mut bench = Bench::new();
+            for _ in 0..4 {
+                let name = format!("{}.t1.evil.net", bench.base32(14));
+                bench.look_up(&name, kind, &[(kind, &[7; 60])]);
+                bench.wait(0.1);
+            }
+            raised(&bench, Some("evil.net"));
+        }
+    }
+
+    #[test]
+    fn commands_in_text_under_few_names() {
+        let mut bench = Bench::new();
+        for i in 0..40 {
+            let text = txt(&bench.base32(120));
+            bench.look_up(if i % 2 == 0 { "a.c2-host.org" } else { "b.c2-host.org" }, TXT, &[(TXT, &text)]);
+            bench.wait(30.0);
+        }
+        let (_, bytes) = raised(&bench, Some("c2-host.org"));
+        assert!((500..6_000).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn commands_in_aliases_and_exchangers() {
+        for (kind, skip) in [(5, 0), (15, 2), (33, 6)] {
+            let mut bench = Bench::new();
+            for i in 0..60 {
+                let target = wire(&format!("{}.{}.c2.org", bench.base32(60), bench.base32(60)));
+                bench.look_up(
+                    &format!("n{i}.c2.org"),
+                    kind,
+                    &[(kind, &[&vec![0; skip][..], &target].concat())],
+                );
+                bench.wait(10.0);
+            }
+            raised(&bench, Some("c2.org"));
+        }
+    }
+
+    #[test]
+    fn commands_in_addresses() {
+        let mut bench = Bench::new();
+        for i in 0..150_u32 {
+            let octets = i.wrapping_mul(2_654_435_761).rotate_left(7).to_be_bytes();
+            bench.look_up(&format!("n{}.c2.org", i % 4), A, &[(A, &octets)]);
+            bench.wait(5.0);
+        }
+        raised(&bench, Some("c2.org"));
+    }
+
+    #[test]
+    fn data_in_the_top_level_domain_and_over_many_domains() {
+        let mut bench = Bench::new();
+        for _ in 0..20 {
+            let name = format!("tag.{}.{}", bench.hex(60), bench.hex(34));
+            bench.look_up(&name, TXT, &[]);
+            bench.wait(1.0);
+        }
+        raised(&bench, None);
+        let mut bench = Bench::new();
+        for i in 0..30 {
+            let name = format!("{}.{}.evil{i}.com", bench.base32(60), bench.base32(40));
+            bench.look_up(&name, A, ADDRESS);
+            bench.wait(1.0);
+        }
+        raised(&bench, None);
+    }
+
+    #[test]
+    fn behind_a_busy_resolver() {
+        let mut bench = Bench::new();
+        for i in 0..60_000_u64 {
+            let name = format!("{}.site{}.com", word(&mut bench), bench.random(3_000));
+            bench.look_up(&name, A, ADDRESS);
+            if i % 20 == 0 {
+                let name = format!("{}.{}.t.evil.net", bench.base32(60), bench.base32(50));
+                bench.look_up(&name, TXT, &[(TXT, &txt("ok"))]);
+            }
+            bench.wait(0.02);
+        }
+        raised(&bench, Some("evil.net"));
+    }
+
+    #[test]
+    fn something_else_on_port_53() {
+        for (protocol, directions) in [(17, 2), (17, 1), (6, 2)] {
+            let mut bench = Bench::new();
+            for i in 0..40_usize {
+                let payload: Vec<u8> =
+                    (0..60 + i * 7).map(|_| u8::try_from(bench.random(256)).unwrap()).collect();
+                bench.packet(directions == 1 || i % 2 == 0, protocol, &payload);
+                bench.wait(0.5);
+            }
+            raised(&bench, None);
+        }
+    }
+
+    #[test]
+    fn data_in_edns_options() {
+        let mut bench = Bench::new();
+        for _ in 0..30 {
+            let data = bench.base32(32);
+            bench.ask_with_option("www.corp.example", 65_001, data.as_bytes());
+            bench.wait(1.0);
+        }
+        raised(&bench, None);
+    }
+}
+
+#[test]
+fn memory_stays_bounded_and_the_channel_found_in_a_flood_of_names() {
+    let mut bench = Bench::new();
+    for i in 0..300_000_u64 {
+        let name = format!("{}.{}.com", word(&mut bench), bench.base32(12));
+        bench.ask(&name, A);
+        if i % 1_000 == 0 {
+            let name = format!("{}.{}.evil.net", bench.base32(63), bench.base32(60));
+            bench.ask(&name, 10);
+        }
+        bench.wait(0.001);
+    }
+    let (used, capacity) = bench.detector.occupancy();
+    assert!(used <= capacity && capacity <= 32_768);
+    assert!(bench.alerts().iter().any(|alert| alert.subject.domain.as_deref() == Some("evil.net")));
+}

@@ -1,0 +1,92 @@
+//! What the rules on DNS must exceed.
+
+/// Thresholds of [`super::DnsVolume`].
+///
+/// Sums fade: the fast ones with a time constant of a minute, the slow ones of half an hour, so a steady rate
+/// adds up to a minute's or half an hour's worth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Thresholds {
+    /// Bytes of new labels under one domain in the fast sum. No window of a minute had 300 in 945,006 of a
+    /// crawl of popular sites (most: 264); 173 of 175 windows of tunnels had.
+    pub fast_name_bytes: f64,
+    /// Bytes of new names long enough to be data in the slow sum: 0.33 B/s in the long run. An idle channel of
+    /// 0.5 B/s crosses it within half an hour.
+    pub slow_name_bytes: f64,
+    /// Distinct names of an account before the sums of names are looked at. One page view asks for that many
+    /// names of a domain at times; it does not reach the bytes.
+    pub names: u64,
+    /// Names in the slow sum. Benign look-ups of long names once are few at a time.
+    pub slow_names: f64,
+    /// Mean bytes of a new name in the fast sum. Numbered hosts and words bring 1 to 6, the shortest names of
+    /// tunnels (polls of iodine) 5 to 10 among longer ones.
+    pub bytes_per_name: f64,
+    /// Distinct names for each query. Popular names are asked again, with types A, AAAA and HTTPS; names that
+    /// carry data are asked once, in the worst case with two types and a retry.
+    pub unique_share: f64,
+    /// Distinct names of types that nobody uses, in the slow sum. Base rate: one name (RFC 8145 trust anchors
+    /// are asked of the root, inventories of types ask one name).
+    pub rare_names: f64,
+    /// New bytes of those names.
+    pub rare_bytes: f64,
+    /// Bytes of new data in answers under one domain in the slow sum, policies of mail at an eighth.
+    /// A domain's own TXT records come to a few hundred.
+    pub answer_bytes: f64,
+    /// New answers in the slow sum.
+    pub new_answers: f64,
+    /// Share of answers with data that are new. Records that are really looked up come again.
+    pub new_answer_share: f64,
+    /// Distinct addresses in the slow sum that no host can have (multicast, reserved). Base rate: 0; of random
+    /// IPv4 addresses one in eight is such, of random IPv6 addresses seven.
+    pub impossible_addresses: f64,
+    /// Mean length of distinct names on the wire that makes an alert high: half of the greatest. Names of
+    /// hosts have 15 to 60.
+    pub long_name: f64,
+    /// Multiple of its threshold at which a measure makes an alert high by itself.
+    pub high_ratio: f64,
+    /// Domains that a single host asks for in 10 minutes. A client with more counts as several hosts, which
+    /// raises the thresholds of sums in proportion: a resolver asks for its clients.
+    pub busy_domains: f64,
+    /// Bytes in the fast sum of a client's long names, each the first of its domain: data that is spread over
+    /// domains.
+    pub spread_bytes: f64,
+    /// New bytes of one such name.
+    pub spread_name_bytes: f64,
+    /// Packets on port 53 that are not DNS, in the direction with fewer of them. A scanner's probes are not
+    /// answered in kind.
+    pub alien_packets: u32,
+    /// The same where only one direction is seen.
+    pub alien_packets_one_way: u32,
+    /// Bytes of new data in EDNS options without a standard, of one client and server, in the slow sum.
+    /// Forwarders that tag queries (MAC address, customer) repeat as many values as they have clients.
+    pub edns_bytes: f64,
+    /// Share of those options whose data is new.
+    pub edns_new_share: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            fast_name_bytes: 300.0,
+            slow_name_bytes: 600.0,
+            names: 5,
+            slow_names: 10.0,
+            bytes_per_name: 7.0,
+            unique_share: 0.3,
+            rare_names: 3.5,
+            rare_bytes: 40.0,
+            answer_bytes: 1500.0,
+            new_answers: 8.0,
+            new_answer_share: 0.6,
+            impossible_addresses: 3.5,
+            long_name: 128.0,
+            high_ratio: 4.0,
+            busy_domains: 200.0,
+            spread_bytes: 1000.0,
+            spread_name_bytes: 48.0,
+            alien_packets: 4,
+            alien_packets_one_way: 16,
+            edns_bytes: 256.0,
+            edns_new_share: 0.5,
+        }
+    }
+}
