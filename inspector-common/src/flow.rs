@@ -4,6 +4,9 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::{Anomalies, Packet};
 
+/// Entries of the kernel's flow map unless the loader asks for another size: 11 MiB.
+pub const FLOW_ENTRIES: u32 = 65_536;
+
 /// Which way a packet crosses the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {

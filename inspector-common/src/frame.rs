@@ -44,6 +44,12 @@ impl<'a> SliceFrame<'a> {
         Self { bytes, wire_len: wire_len.max(captured) }
     }
 
+    /// How many bytes can be read.
+    #[must_use]
+    pub fn readable(&self) -> u32 {
+        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
+    }
+
     /// The readable bytes from `offset` on; empty past the end.
     #[must_use]
     pub fn tail(&self, offset: u32) -> &'a [u8] {

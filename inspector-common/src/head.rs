@@ -11,6 +11,10 @@ pub const HEAD_SIZES: [usize; 3] = [96, 256, 512];
 /// Most bytes of a layer 4 segment that a head holds.
 pub const HEAD_MAX: usize = HEAD_SIZES[2];
 
+/// The same, as lengths in a packet are counted.
+const HEAD_LIMIT: u16 = 512;
+const _: () = assert!(HEAD_LIMIT as usize == HEAD_MAX);
+
 /// A head budget is counted anew every `2^27` ns = 134 ms.
 const WINDOW_SHIFT: u32 = 27;
 
@@ -84,9 +88,10 @@ impl HeadMeta {
     /// bytes can be read.
     #[inline(always)]
     #[must_use]
-    pub fn captured(packet: &Packet, readable: u32) -> u32 {
+    pub fn captured(packet: &Packet, readable: u32) -> u16 {
         let readable = readable.saturating_sub(packet.l4_offset);
-        packet.l4_len.min(readable).min(HEAD_MAX as u32)
+        let captured = packet.l4_len.min(readable);
+        u16::try_from(captured).map_or(HEAD_LIMIT, |captured| captured.min(HEAD_LIMIT))
     }
 
     /// The header of the head of `packet`, of which `captured` bytes follow.

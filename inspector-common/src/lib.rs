@@ -29,7 +29,3 @@ pub use frame::{Frame, SliceFrame};
 pub use head::{HeadBudget, HeadGroup, HeadLimits, HeadMeta, HeadRecord};
 pub use parse::{Packet, Start, classify, classify_into};
 pub use sample::Sampler;
-
-/// Version of every `#[repr(C)]` layout in this crate; raised whenever one of them changes.
-/// The loader refuses an object built against another one.
-pub const LAYOUT_VERSION: u32 = 1;

@@ -27,9 +27,9 @@ pub(crate) fn hand_on<const MULTI_BUFFER: bool>(
         return Tally::HeadOverBudget;
     }
     let captured = HeadMeta::captured(packet, frame.wire_len());
-    let submitted = if captured <= HEAD_SIZES[0] as u32 {
+    let submitted = if captured <= HEAD_SIZES[0] as u16 {
         submit::<MULTI_BUFFER, { HEAD_SIZES[0] }>(frame, packet, captured, now_ns)
-    } else if captured <= HEAD_SIZES[1] as u32 {
+    } else if captured <= HEAD_SIZES[1] as u16 {
         submit::<MULTI_BUFFER, { HEAD_SIZES[1] }>(frame, packet, captured, now_ns)
     } else {
         submit::<MULTI_BUFFER, HEAD_MAX>(frame, packet, captured, now_ns)
@@ -41,7 +41,7 @@ pub(crate) fn hand_on<const MULTI_BUFFER: bool>(
 fn submit<const MULTI_BUFFER: bool, const N: usize>(
     frame: &XdpFrame<MULTI_BUFFER>,
     packet: &Packet,
-    captured: u32,
+    captured: u16,
     now_ns: u64,
 ) -> bool {
     let Some(mut entry) = maps::HEADS.reserve::<HeadRecord<N>>(0) else {
@@ -52,8 +52,8 @@ fn submit<const MULTI_BUFFER: bool, const N: usize>(
     // the eight bytes of a UDP or ICMP header. What lies past `captured` stays unset and is never
     // read: userspace goes by `captured`.
     unsafe {
-        let is_copied = frame.copy::<N>(packet.l4_offset, captured, (&raw mut (*record).data).cast());
-        let captured = if is_copied { captured as u16 } else { 0 };
+        let is_copied = frame.copy::<N>(packet.l4_offset, u32::from(captured), (&raw mut (*record).data).cast());
+        let captured = if is_copied { captured } else { 0 };
         (&raw mut (*record).meta).write(HeadMeta::new(packet, now_ns, captured));
     }
     let piled_up = maps::HEADS.query(u64::from(BPF_RB_AVAIL_DATA)) >= WAKE_AT;

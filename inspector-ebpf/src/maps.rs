@@ -12,12 +12,9 @@
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, RingBuf};
+use inspector_common::flow::FLOW_ENTRIES;
 use inspector_common::head::HeadLimits;
-use inspector_common::{Account, FlowKey, FlowRecord, HeadBudget, InterfaceSlot, LAYOUT_VERSION, Packet, Sampler};
-
-/// Layout of everything shared, for the loader to check.
-#[unsafe(no_mangle)]
-pub(crate) static LAYOUT: Global<u32> = Global::new(LAYOUT_VERSION);
+use inspector_common::{Account, FlowKey, FlowRecord, HeadBudget, InterfaceSlot, Packet, Sampler};
 
 /// Which flows are kept; set by the loader.
 #[unsafe(no_mangle)]
@@ -46,7 +43,7 @@ pub(crate) static BUDGETS: PerCpuArray<HeadBudget> = PerCpuArray::with_max_entri
 /// Flow records, one for each direction of a flow and interface, so that one CPU (the queue's)
 /// writes each and plain adds suffice.
 #[map]
-pub(crate) static FLOWS: LruHashMap<FlowKey, FlowRecord> = LruHashMap::with_max_entries(65_536, 0);
+pub(crate) static FLOWS: LruHashMap<FlowKey, FlowRecord> = LruHashMap::with_max_entries(FLOW_ENTRIES, 0);
 
 /// Heads on their way to userspace.
 #[map]

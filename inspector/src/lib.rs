@@ -5,9 +5,15 @@
 //! sinks write them down. Nothing right of the source knows where packets come from or what time
 //! it is: time is a parameter.
 
+pub mod capture;
+pub mod cli;
+pub mod commands;
+pub mod dataplane;
 pub mod detect;
 pub mod dissect;
+pub mod engine;
 pub mod findings;
 pub mod metrics;
 pub mod observation;
+pub mod replay;
 pub mod sinks;

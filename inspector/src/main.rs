@@ -1,1 +1,10 @@
-fn main() {}
+//! The `inspector` binary: parse the command line, run.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use inspector::cli::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

@@ -4,6 +4,9 @@
 //! evidence crosses a threshold; it may push the same one again and again as evidence grows, since
 //! [`crate::findings`] deduplicates. Detectors don't know each other, the source or the wall clock.
 
+pub mod dns;
+pub mod icmp;
+
 use crate::findings::Finding;
 use crate::observation::Observation;
 
@@ -21,4 +24,13 @@ pub trait Detector: Send {
 
     /// Entries in use in its tables, and their capacity.
     fn occupancy(&self) -> (usize, usize);
+}
+
+/// Every detector, at its default thresholds.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Detector>> {
+    vec![
+        Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
+        Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
+    ]
 }

@@ -46,6 +46,35 @@ impl<'a> Message<'a> {
         self.kind == if self.is_v6 { 128 } else { 8 }
     }
 
+    /// The sum (ones' complement) of the 16-bit words of the data that were not captured, as the checksum
+    /// has it: equal for equal data. 0 where all was captured.
+    ///
+    /// In ICMPv6 the pseudo-header is in it too, which is the same for both directions of a pair.
+    #[must_use]
+    pub fn unseen_sum(&self) -> u16 {
+        if u32::try_from(self.data.len()).is_ok_and(|captured| captured >= self.data_len) {
+            return 0;
+        }
+        let (words, odd) = self.data.as_chunks();
+        let words = words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum::<u64>();
+        let odd = odd.iter().map(|byte| u64::from(*byte) << 8).sum::<u64>();
+        let header = [u16::from_be_bytes([self.kind, self.code]), self.id, self.seq].map(u64::from);
+        // Ones' complement arithmetic is arithmetic modulo 0xffff.
+        let seen = (words + odd + header.iter().sum::<u64>()) % 0xffff;
+        let sum = (u64::from(!self.checksum) + 0xffff - seen) % 0xffff;
+        u16::try_from(sum).unwrap_or_default()
+    }
+
+    /// Whether it answers another message, by its type (IANA).
+    #[must_use]
+    pub fn is_reply(&self) -> bool {
+        if self.is_v6 {
+            matches!(self.kind, 129 | 140 | 145 | 147 | 149 | 158 | 161)
+        } else {
+            matches!(self.kind, 0 | 14 | 16 | 18 | 34 | 36 | 38 | 43)
+        }
+    }
+
     /// Whether it is an echo reply.
     #[must_use]
     pub fn is_echo_reply(&self) -> bool {

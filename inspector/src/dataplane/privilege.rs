@@ -1,0 +1,40 @@
+//! What the loader may do: checked before it starts, given up once it runs.
+
+use caps::{CapSet, Capability};
+use tracing::warn;
+
+use super::error::DataplaneError;
+
+/// What attaching takes. Without CAP_PERFMON the verifier refuses pointer comparisons.
+const NEEDED: [(Capability, &str); 3] = [
+    (Capability::CAP_BPF, "CAP_BPF"),
+    (Capability::CAP_NET_ADMIN, "CAP_NET_ADMIN"),
+    (Capability::CAP_PERFMON, "CAP_PERFMON"),
+];
+
+/// Fails with what is missing. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON, as in the kernel.
+pub(super) fn check() -> Result<(), DataplaneError> {
+    // Where the set cannot be read, the kernel will say what is missing.
+    let Ok(held) = caps::read(None, CapSet::Effective) else {
+        return Ok(());
+    };
+    let is_admin = held.contains(&Capability::CAP_SYS_ADMIN);
+    let has =
+        |capability| held.contains(&capability) || (is_admin && capability != Capability::CAP_NET_ADMIN);
+    let missing: Vec<_> = NEEDED.iter().filter(|(c, _)| !has(*c)).map(|(_, name)| *name).collect();
+    if missing.is_empty() { Ok(()) } else { Err(DataplaneError::Privilege { missing }) }
+}
+
+/// Gives up every capability of this thread, and of those it starts, but CAP_BPF: before Linux 6.0
+/// reading a map takes it. Closing a link, which detaches, takes none.
+pub(super) fn drop_all_but_bpf() {
+    let keep = [Capability::CAP_BPF].into_iter().collect();
+    let dropped =
+        [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable].into_iter().try_for_each(|set| {
+            let kept = caps::read(None, set)?.intersection(&keep).copied().collect();
+            caps::set(None, set, &kept)
+        });
+    if let Err(error) = dropped {
+        warn!("cannot give up privileges that are no longer needed: {error}");
+    }
+}

@@ -1,0 +1,175 @@
+//! Covert channels in ICMP and ICMPv6 messages other than link control: detector `icmp-payload`.
+//!
+//! A pinger sends a fill, a clock and a counter, and gets back what it sent. So nearly every byte of ordinary
+//! echo traffic follows from earlier payloads of the pair, from the fill's own regularity, or from the time
+//! that passed ([`payload`]). What does not is *new*; a channel cannot do without new bytes, whatever its
+//! encoding. New bytes, and facts about messages with new bytes that are all but unknown of pingers ([`pair`]),
+//! are the reasons for a finding ([`verdict`]). Errors quote what others sent and are judged only by what goes
+//! behind the quoted datagram ([`quote`]).
+
+mod pair;
+mod payload;
+mod quote;
+mod table;
+mod verdict;
+
+use inspector_common::Class;
+
+use self::table::{Hosts, Table};
+use super::Detector;
+use crate::dissect::icmp::Message;
+use crate::findings::{Finding, Subject};
+use crate::observation::{Content, Observation};
+
+/// Name of the detector.
+pub const NAME: &str = "icmp-payload";
+
+/// What it takes for a finding, and what the detector may use.
+///
+/// "Base rate" is what was measured on captures without a channel: the project's development corpus (1,620
+/// captures, about 60 pairs of hosts with two echo requests or more).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Thresholds {
+    /// New payloads of a pair, packets; its first does not count. Base rate: 1 for each further pinger with a
+    /// fill of its own; at most 2 in any capture.
+    pub new_payloads: u32,
+    /// New bytes in these behind the place of clocks and cookies. Base rate: up to 32 for the first period of
+    /// each further fill.
+    pub new_bytes: u32,
+    /// Payloads whose first 16 bytes were new and held no clock, packets. Base rate: 1 for each further pinger.
+    /// A pinger whose clock goes unrecognised would have one in each packet, hence twice the number above.
+    pub new_heads: u32,
+    /// New bytes in these. Base rate: 16 for each further pinger.
+    pub new_head_bytes: u32,
+    /// New bytes of text in a single message. Base rate: texts that pingers send over and over (liboping,
+    /// WhatsUp, PingPlotter, Blackbox exporter) fit the usual 56 bytes.
+    pub text_bytes: u32,
+    /// Replies with new data that is not their request's, packets. Base rate: 0 (echo by RFC 1122 and 4443);
+    /// truncated replies carry nothing new.
+    pub replies_differing: u32,
+    /// Messages that repeat type, identifier and sequence number of another with new data, packets. Base rate:
+    /// 0; repeats with the same data are common and don't count.
+    pub changed_repeats: u32,
+    /// Messages that end with a whole IP packet, packets. Base rate: 0; by chance 1 in 2^31 (IPv4), 2^21 (IPv6).
+    pub inner_ip_headers: u32,
+    /// Lengths of new payloads. Base rate: sweeps have hundreds, but their payloads are not new. Tells only
+    /// together with other reasons.
+    pub lengths: u32,
+    /// Echoes whose identifier and sequence number both follow from nothing, packets. Base rate: 2 a pair
+    /// (`ping -c 1` has a new identifier but begins its sequence; scanners probe a host once or twice).
+    pub id_seq_jumps: u32,
+    /// Their share of the pair's echoes. Base rate: hosts behind a NAT share a pair, but each sends several
+    /// requests with one identifier: 0.25 for runs of four.
+    pub id_seq_jump_share: f64,
+    /// Errors with changing data behind the quoted datagram, packets. Base rate: 0.
+    pub errors: u32,
+    /// Bytes of that data. Base rate: 0.
+    pub error_bytes: u32,
+    /// Score from which a finding is medium.
+    pub medium: f64,
+    /// Score from which a finding is high.
+    pub high: f64,
+    /// Evidence is halved in this time, nanoseconds. At one packet a minute 60 payloads come together, and of
+    /// an hourly scan with random data never more than 2.
+    pub half_life_ns: u64,
+    /// Pairs idle for this long are forgotten, nanoseconds.
+    pub idle_ns: u64,
+    /// A finding of the same severity is pushed again after this time at the earliest, nanoseconds.
+    pub repush_ns: u64,
+    /// Most pairs kept. One takes about 3 KiB, and 4 KiB with payloads of 500 bytes and more.
+    pub capacity: usize,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        const SECOND: u64 = 1_000_000_000;
+        Self {
+            new_payloads: 4,
+            new_bytes: 64,
+            new_heads: 8,
+            new_head_bytes: 48,
+            text_bytes: 64,
+            replies_differing: 2,
+            changed_repeats: 3,
+            inner_ip_headers: 1,
+            lengths: 5,
+            id_seq_jumps: 24,
+            id_seq_jump_share: 0.8,
+            errors: 3,
+            error_bytes: 96,
+            medium: 0.6,
+            high: 0.9,
+            half_life_ns: 3600 * SECOND,
+            idle_ns: 2 * 3600 * SECOND,
+            repush_ns: 10 * SECOND,
+            capacity: 4096,
+        }
+    }
+}
+
+/// The detector.
+#[derive(Debug)]
+pub struct IcmpPayload {
+    thresholds: Thresholds,
+    pairs: Table,
+    expired_ns: u64,
+}
+
+/// Idle pairs are looked for this often.
+const EXPIRE_EVERY_NS: u64 = 60_000_000_000;
+
+impl IcmpPayload {
+    /// A detector with an empty table.
+    #[must_use]
+    pub fn new(thresholds: Thresholds) -> Self {
+        let pairs = Table::new(thresholds.capacity);
+        Self { thresholds, pairs, expired_ns: 0 }
+    }
+
+    fn judge(&mut self, observation: &Observation<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
+        let is_error = matches!(observation.head.class(), Class::IcmpError | Class::Icmpv6Error);
+        if is_error && quote::excess(message).is_empty() {
+            return;
+        }
+        let time_ns = observation.time_ns();
+        // An error goes to the one who asked.
+        let to_server = !is_error && !message.is_reply();
+        let (src, dst) = (observation.head.src(), observation.head.dst());
+        let (client, server) = if to_server { (src, dst) } else { (dst, src) };
+        let pair = self.pairs.pair(Hosts { client, server }, time_ns);
+        pair.age(time_ns, self.thresholds.half_life_ns);
+        pair.traffic.add(to_server, observation.head.meta.wire_len, time_ns);
+        let is_evidence = if is_error { pair.observe_error(message) } else { pair.observe(message, time_ns) };
+        if !is_evidence {
+            return;
+        }
+        let subject = || Subject::of(observation.key(), to_server);
+        findings.extend(verdict::judge(pair, &self.thresholds, time_ns, subject));
+    }
+}
+
+impl Detector for IcmpPayload {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        if let Content::Icmp(message) = &observation.content {
+            self.judge(observation, message, findings);
+        }
+    }
+
+    fn tick(&mut self, now_ns: u64) {
+        if now_ns.saturating_sub(self.expired_ns) >= EXPIRE_EVERY_NS {
+            self.expired_ns = now_ns;
+            self.pairs.expire(now_ns.saturating_sub(self.thresholds.idle_ns));
+        }
+    }
+
+    fn occupancy(&self) -> (usize, usize) {
+        (self.pairs.len(), self.pairs.capacity())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,419 @@
+//! What is known of one pair of hosts, and how a message changes it.
+
+use std::collections::VecDeque;
+
+use super::payload::{Memory, Novelty, Payload};
+use super::quote;
+use crate::dissect::icmp::Message;
+use crate::findings::{Severity, Traffic};
+
+/// Messages that are remembered to pair replies with requests: enough for a tunnel's window (ptunnel's is 64
+/// both ways together) without letting sequence numbers come round.
+const RECENT: usize = 64;
+
+/// Identifiers are told apart by a bitmap of this many words.
+const ID_WORDS: usize = 32;
+
+/// Sequence numbers no further apart than this, in either byte order, count as one sequence.
+const SEQ_STEP: u16 = 64;
+
+/// Least data behind a quoted datagram to count, bytes: stacks that quote Ethernet padding (up to 18), or that
+/// subtract the header (20) from the length they quote, stay below.
+const MIN_EXCESS: usize = 32;
+
+/// Where inner IP headers are looked for: tunnels put up to 28 bytes of their own in front.
+const INNER_ZONE: usize = 32;
+
+/// One message, as far as pairing needs it.
+#[derive(Clone, Copy, Debug)]
+struct Exchange {
+    is_reply: bool,
+    id: u16,
+    seq: u16,
+    payload: u64,
+}
+
+/// Counted evidence. Halved from time to time, so that rare events of a pair that lives for months do not add
+/// up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    /// Payloads that were new behind the head zone, but for the pair's first.
+    pub(super) new_payloads: u32,
+    /// New bytes in these.
+    pub(super) new_bytes: u32,
+    /// Payloads that were new in the head zone, but for the pair's first.
+    pub(super) new_heads: u32,
+    /// New bytes in these.
+    pub(super) new_head_bytes: u32,
+    /// Of all new bytes those that are printable.
+    pub(super) printable: u32,
+    /// Of all new bytes those that are letters or digits.
+    pub(super) alphanumeric: u32,
+    /// Pairs of equal bytes within a payload, and pairs there are.
+    pub(super) coincidences: (u32, u32),
+    /// Most bytes of new text in one message.
+    pub(super) text: u32,
+    /// Replies whose request was seen.
+    pub(super) compared: u32,
+    /// Of these the ones with new data.
+    pub(super) differing: u32,
+    /// Messages with type, identifier and sequence number of an earlier one and new data.
+    pub(super) changed: u32,
+    /// Messages with a whole IP packet inside.
+    pub(super) inner: u32,
+    /// Requests, and replies whose request was not seen.
+    pub(super) exchanges: u32,
+    /// Of these the ones whose identifier and sequence number follow from nothing.
+    pub(super) jumps: u32,
+    /// Replies whose identifier had not been seen in a request.
+    pub(super) unsolicited: u32,
+    /// Errors with changing data behind the quoted datagram.
+    pub(super) errors: u32,
+    /// Bytes of that.
+    pub(super) error_bytes: u32,
+}
+
+impl Tally {
+    fn halve(&mut self) {
+        let Self {
+            new_payloads,
+            new_bytes,
+            new_heads,
+            new_head_bytes,
+            printable,
+            alphanumeric,
+            coincidences,
+            text,
+            compared,
+            differing,
+            changed,
+            inner,
+            exchanges,
+            jumps,
+            unsolicited,
+            errors,
+            error_bytes,
+        } = self;
+        for count in [
+            new_payloads,
+            new_bytes,
+            new_heads,
+            new_head_bytes,
+            printable,
+            alphanumeric,
+            &mut coincidences.0,
+            &mut coincidences.1,
+            text,
+            compared,
+            differing,
+            changed,
+            inner,
+            exchanges,
+            jumps,
+            unsolicited,
+            errors,
+            error_bytes,
+        ] {
+            *count /= 2;
+        }
+    }
+}
+
+/// The state of a pair.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) tally: Tally,
+    pub(super) traffic: Traffic,
+    /// Bytes probably carried, never halved.
+    pub(super) estimated_bytes: u64,
+    /// The first bytes of the last new payload.
+    pub(super) sample: [u8; 8],
+    /// Lengths of new payloads, by a bitmap of `length % 64`.
+    lengths: u64,
+    memory: Memory,
+    recent: VecDeque<Exchange>,
+    request_ids: [u64; ID_WORDS],
+    ids: [u64; ID_WORDS],
+    seqs: [u16; 4],
+    excess: u64,
+    key: u64,
+    halved_ns: u64,
+    /// Severity and time of the last finding pushed.
+    pub(super) pushed: Option<(Severity, u64)>,
+}
+
+impl Pair {
+    pub(super) fn new(now_ns: u64, key: u64) -> Self {
+        Self {
+            tally: Tally::default(),
+            traffic: Traffic::default(),
+            estimated_bytes: 0,
+            sample: [0; 8],
+            lengths: 0,
+            memory: Memory::default(),
+            recent: VecDeque::new(),
+            request_ids: [0; ID_WORDS],
+            ids: [0; ID_WORDS],
+            seqs: [0; 4],
+            excess: 0,
+            key,
+            halved_ns: now_ns,
+            pushed: None,
+        }
+    }
+
+    pub(super) fn last_ns(&self) -> u64 {
+        self.traffic.last_ns
+    }
+
+    pub(super) fn has_evidence(&self) -> bool {
+        self.estimated_bytes > 0
+    }
+
+    /// How many lengths new payloads had, at least.
+    pub(super) fn distinct_lengths(&self) -> u32 {
+        self.lengths.count_ones()
+    }
+
+    /// Directions seen: 1 or 2.
+    pub(super) fn directions(&self) -> u32 {
+        u32::from(self.traffic.packets_to_server > 0) + u32::from(self.traffic.packets_to_client > 0)
+    }
+
+    /// Halves the evidence for each half-life that has passed.
+    pub(super) fn age(&mut self, now_ns: u64, half_life_ns: u64) {
+        let half_life_ns = half_life_ns.max(1);
+        let lives = now_ns.saturating_sub(self.halved_ns) / half_life_ns;
+        if lives == 0 {
+            return;
+        }
+        self.halved_ns = now_ns;
+        for _ in 0..lives.min(32) {
+            self.tally.halve();
+        }
+        self.lengths = 0;
+        self.ids = [0; ID_WORDS];
+        self.request_ids = [0; ID_WORDS];
+    }
+
+    /// Takes in a message other than an error; `false` where it changed no evidence.
+    pub(super) fn observe(&mut self, message: &Message<'_>, time_ns: u64) -> bool {
+        let payload = Payload {
+            kind: message.kind,
+            data: message.data,
+            len: message.data_len,
+            unseen: message.unseen_sum(),
+            time_ns,
+        };
+        let is_reply = message.is_reply();
+        let exchange =
+            Exchange { is_reply, id: message.id, seq: message.seq, payload: digest(&payload, self.key) };
+        let Relation { is_repeat, is_changed, request } = self.relation(&exchange);
+        if is_repeat {
+            return false;
+        }
+        if self.recent.len() >= RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(exchange);
+        if is_reply {
+            self.tally.unsolicited += u32::from(!is_set(&self.request_ids, message.id));
+        } else {
+            set(&mut self.request_ids, message.id);
+        }
+        self.tally.compared += u32::from(request.is_some());
+        if request == Some(Request::Same) {
+            return false;
+        }
+        let is_jump = request.is_none() && self.follow(message);
+        let is_first = self.memory.is_empty();
+        let novelty = self.memory.assess(&payload);
+        let is_inner = has_inner_header(&payload);
+        self.tally.inner += u32::from(is_inner);
+        if novelty.is_new() {
+            self.tally.differing += u32::from(request.is_some());
+            self.tally.changed += u32::from(is_changed);
+            self.note(&payload, &novelty, is_first);
+        }
+        is_jump || is_inner || novelty.is_new()
+    }
+
+    /// Takes in an error that carries `excess` behind the quoted datagram; `false` where it says nothing new.
+    pub(super) fn observe_error(&mut self, message: &Message<'_>) -> bool {
+        let excess = quote::excess(message);
+        let hash = hash(excess, self.key);
+        if excess.len() < MIN_EXCESS || hash == self.excess {
+            return false;
+        }
+        self.excess = hash;
+        let bytes = u32::try_from(excess.len()).unwrap_or(u32::MAX);
+        self.tally.errors += 1;
+        self.tally.error_bytes = self.tally.error_bytes.saturating_add(bytes);
+        self.estimated_bytes += u64::from(bytes);
+        true
+    }
+
+    fn relation(&self, exchange: &Exchange) -> Relation {
+        let mut relation = Relation { is_repeat: false, is_changed: false, request: None };
+        let same = |other: &&Exchange| other.id == exchange.id && other.seq == exchange.seq;
+        for other in self.recent.iter().filter(same) {
+            let is_same = other.payload == exchange.payload;
+            if other.is_reply == exchange.is_reply {
+                relation.is_repeat |= is_same;
+                relation.is_changed |= !is_same;
+            } else if exchange.is_reply && relation.request != Some(Request::Same) {
+                relation.request = Some(if is_same { Request::Same } else { Request::Other });
+            }
+        }
+        relation
+    }
+
+    /// Holds identifier and sequence number against earlier ones; `true` where they follow from nothing.
+    fn follow(&mut self, message: &Message<'_>) -> bool {
+        if !message.is_echo_request() && !message.is_echo_reply() {
+            return false;
+        }
+        let near = |a: u16, b: u16| a.wrapping_sub(b).min(b.wrapping_sub(a)) <= SEQ_STEP;
+        let seq = message.seq;
+        let is_near = |known: u16| near(seq, known) || near(seq.swap_bytes(), known.swap_bytes());
+        let is_jump =
+            !is_set(&self.ids, message.id) && !is_near(0) && !self.seqs.iter().any(|known| is_near(*known));
+        set(&mut self.ids, message.id);
+        self.seqs.rotate_right(1);
+        self.seqs[0] = seq;
+        self.tally.exchanges += 1;
+        self.tally.jumps += u32::from(is_jump);
+        is_jump
+    }
+
+    fn note(&mut self, payload: &Payload<'_>, novelty: &Novelty, is_first: bool) {
+        let tally = &mut self.tally;
+        let bytes = novelty.bytes();
+        if is_text(novelty) {
+            tally.text = tally.text.max(novelty.printable);
+        }
+        if is_first {
+            return;
+        }
+        if novelty.tail >= super::payload::MIN_NEW {
+            tally.new_payloads += 1;
+            tally.new_bytes = tally.new_bytes.saturating_add(novelty.tail);
+        }
+        if novelty.head >= super::payload::MIN_NEW {
+            tally.new_heads += 1;
+            tally.new_head_bytes = tally.new_head_bytes.saturating_add(novelty.head);
+        }
+        tally.printable = tally.printable.saturating_add(novelty.printable);
+        tally.alphanumeric = tally.alphanumeric.saturating_add(novelty.alphanumeric);
+        tally.coincidences.0 = tally.coincidences.0.saturating_add(novelty.coincidences.0);
+        tally.coincidences.1 = tally.coincidences.1.saturating_add(novelty.coincidences.1);
+        self.lengths |= 1_u64.rotate_left(payload.len);
+        if let Some(sample) = payload.data.first_chunk() {
+            self.sample = *sample;
+        }
+        // What was not captured is taken to be like what was.
+        let captured = u32::try_from(payload.data.len()).unwrap_or(u32::MAX);
+        let unseen = if bytes >= captured / 2 { payload.len.saturating_sub(captured) } else { 0 };
+        self.estimated_bytes += u64::from(bytes) + u64::from(unseen);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Request {
+    /// A request with the same payload is known.
+    Same,
+    /// Only requests with other payloads are.
+    Other,
+}
+
+#[derive(Debug)]
+struct Relation {
+    is_repeat: bool,
+    is_changed: bool,
+    request: Option<Request>,
+}
+
+/// Whether what is new in one payload is text, and not the random letters and digits that some pingers send.
+fn is_text(novelty: &Novelty) -> bool {
+    novelty.printable * 10 >= novelty.bytes() * 9
+        && !is_random_alphanumeric(novelty.bytes(), novelty.alphanumeric, novelty.coincidences)
+}
+
+/// Whether new bytes are letters and digits only, and spread evenly as far as that can be told.
+pub(super) fn is_random_alphanumeric(bytes: u32, alphanumeric: u32, (equal, pairs): (u32, u32)) -> bool {
+    // Equal pairs of 62 even symbols are 1 in 62; base64 of text, hexadecimal digits and words have half as
+    // many again or more. 6,000 pairs (five payloads of 56) tell them apart by more than five deviations.
+    alphanumeric >= bytes && (pairs < 6000 || u64::from(equal) * 62 * 2 < u64::from(pairs) * 3)
+}
+
+/// Hash of a payload. Keyed, so that nobody can craft a reply that passes for the echo of its request.
+fn digest(payload: &Payload<'_>, key: u64) -> u64 {
+    hash(payload.data, key ^ (u64::from(payload.len) << 16 | u64::from(payload.unseen)))
+}
+
+fn hash(data: &[u8], key: u64) -> u64 {
+    let mix = |state: u64, word: u64| {
+        let product = u128::from(state ^ word) * 0x9e37_79b9_7f4a_7c15;
+        let folded = (product >> 64) ^ (product & u128::from(u64::MAX));
+        u64::try_from(folded).unwrap_or_default() ^ key
+    };
+    let (words, rest) = data.as_chunks::<8>();
+    let state = words.iter().fold(mix(key, !key), |state, word| mix(state, u64::from_ne_bytes(*word)));
+    rest.iter().fold(state, |state, byte| mix(state, u64::from(*byte)))
+}
+
+fn place(id: u16) -> (usize, u64) {
+    let id = usize::from(id);
+    (id / 64 % ID_WORDS, 1 << (id % 64))
+}
+
+fn is_set(bitmap: &[u64; ID_WORDS], id: u16) -> bool {
+    let (word, bit) = place(id);
+    bitmap.get(word).is_some_and(|word| word & bit != 0)
+}
+
+fn set(bitmap: &mut [u64; ID_WORDS], id: u16) {
+    let (word, bit) = place(id);
+    if let Some(word) = bitmap.get_mut(word) {
+        *word |= bit;
+    }
+}
+
+/// Whether a whole IP packet fills the payload to its end, behind a short header or none.
+fn has_inner_header(payload: &Payload<'_>) -> bool {
+    let starts = payload.data.iter().enumerate().take(INNER_ZONE + 1);
+    starts.filter(|(_, first)| matches!(**first >> 4, 4 | 6)).any(|(at, first)| {
+        let inner = payload.data.get(at..).unwrap_or_default();
+        let len = u32::try_from(at).map_or(0, |at| payload.len.saturating_sub(at));
+        if first >> 4 == 4 { is_ipv4(inner, len) } else { is_ipv6(inner, len) }
+    })
+}
+
+fn is_ipv4(inner: &[u8], len: u32) -> bool {
+    let Some([first, _, b2, b3, ..]) = inner.first_chunk::<20>() else { return false };
+    let header_len = usize::from(first & 15) * 4;
+    let Some(header) = inner.get(..header_len) else { return false };
+    let words = header.chunks_exact(2).map(|word| match *word {
+        [high, low] => u32::from(u16::from_be_bytes([high, low])),
+        _ => 0,
+    });
+    let sum: u32 = words.sum();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    header_len >= 20
+        && u32::from(u16::from_be_bytes([*b2, *b3])) == len
+        && (sum & 0xffff) + (sum >> 16) == 0xffff
+}
+
+fn is_ipv6(inner: &[u8], len: u32) -> bool {
+    let Some(header) = inner.first_chunk::<40>() else { return false };
+    let [_, _, _, _, l0, l1, next, hop_limit, addresses @ ..] = header;
+    let payload_len = u32::from(u16::from_be_bytes([*l0, *l1]));
+    let (src, dst) = addresses.split_at(16);
+    // Hop-by-hop, ICMP, TCP, UDP, routing, fragment, ESP, ICMPv6, nothing, options.
+    let is_known = matches!(*next, 0 | 1 | 6 | 17 | 43 | 44 | 50 | 58 | 59 | 60);
+    // Unspecified and mapped (00), global (2, 3), unique local and link-local; multicast only as destination.
+    let is_address = |first: u8| matches!(first, 0 | 0x20..=0x3f | 0xfc | 0xfd | 0xfe);
+    let is_source = src.first().is_some_and(|first| is_address(*first));
+    let is_destination = dst.first().is_some_and(|first| is_address(*first) || *first == 0xff);
+    payload_len + 40 == len && *hop_limit > 0 && is_known && is_source && is_destination
+}

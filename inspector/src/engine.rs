@@ -1,0 +1,88 @@
+//! From heads to reports: dissects, lets every detector look, deduplicates.
+
+use inspector_common::HeadMeta;
+
+use crate::detect::{self, Detector};
+use crate::dissect;
+use crate::findings::{Deduper, Finding, Report};
+use crate::metrics::TableUse;
+use crate::observation::{Head, Observation};
+
+/// The detectors and their state. Knows neither the source of heads nor the wall clock: all times
+/// are nanoseconds of the source's clock.
+pub struct Engine {
+    detectors: Vec<Box<dyn Detector>>,
+    deduper: Deduper,
+    findings: Vec<Finding>,
+    now_ns: u64,
+    ticked_ns: u64,
+}
+
+/// How often the detectors are told of the time, at least.
+const TICK_NS: u64 = 1_000_000_000;
+
+impl Engine {
+    /// An engine with every detector at its default thresholds.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(detect::all())
+    }
+
+    /// An engine with these detectors.
+    #[must_use]
+    pub fn with(detectors: Vec<Box<dyn Detector>>) -> Self {
+        Self { detectors, deduper: Deduper::default(), findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
+    }
+
+    /// Takes one head, and gives what is to be reported to `report`.
+    pub fn head(&mut self, meta: &HeadMeta, bytes: &[u8], mut report: impl FnMut(Report)) {
+        self.advance(meta.time_ns);
+        let head = Head { meta, bytes };
+        let observation = Observation { head, content: dissect::dissect(&head) };
+        for detector in &mut self.detectors {
+            detector.observe(&observation, &mut self.findings);
+        }
+        for finding in self.findings.drain(..) {
+            if let Some(admitted) = self.deduper.admit(finding, self.now_ns) {
+                report(admitted);
+            }
+        }
+    }
+
+    /// Lets time pass. A time before the latest one, as in a capture out of order, changes nothing.
+    pub fn advance(&mut self, now_ns: u64) {
+        self.now_ns = self.now_ns.max(now_ns);
+        if self.now_ns.saturating_sub(self.ticked_ns) >= TICK_NS {
+            self.ticked_ns = self.now_ns;
+            for detector in &mut self.detectors {
+                detector.tick(self.now_ns);
+            }
+        }
+    }
+
+    /// What has been reported and held back.
+    #[must_use]
+    pub const fn deduper(&self) -> &Deduper {
+        &self.deduper
+    }
+
+    /// How full the tables are.
+    #[must_use]
+    pub fn tables(&self) -> Vec<TableUse> {
+        let table = |table, (entries, capacity)| TableUse { table, entries, capacity };
+        let detectors = self.detectors.iter().map(|detector| table(detector.name(), detector.occupancy()));
+        detectors.chain([table("findings", self.deduper.occupancy())]).collect()
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("now_ns", &self.now_ns).finish_non_exhaustive()
+    }
+}
