@@ -81,6 +81,9 @@ pub(super) struct Account {
     pub(super) names: u64,
     pub(super) wire_bytes: f64,
     pub(super) lookups: u64,
+    /// Most new bytes of one name, and of one with bytes that no host name has.
+    pub(super) longest: f64,
+    pub(super) strangest: f64,
     /// All new bytes of names and answers, never fading.
     pub(super) name_total: f64,
     pub(super) answer_total: f64,
@@ -103,6 +106,8 @@ impl Account {
             names: 0,
             wire_bytes: 0.0,
             lookups: 0,
+            longest: 0.0,
+            strangest: 0.0,
             name_total: 0.0,
             answer_total: 0.0,
             counted_ns: 0,
@@ -131,6 +136,10 @@ impl Account {
         self.name_total += news.bytes;
         self.fast.names += 1.0;
         self.fast.name_bytes += if news.is_lookup { news.bytes * LOOKUP_SHARE } else { news.bytes };
+        if !news.is_lookup {
+            self.longest = self.longest.max(news.bytes);
+            self.strangest = self.strangest.max(if news.is_strange { news.bytes } else { 0.0 });
+        }
         if !news.is_lookup && news.bytes >= DATA_NAME_BYTES {
             self.slow.names += 1.0;
             self.slow.name_bytes += news.bytes;

@@ -98,19 +98,24 @@ impl Bench {
 
     /// A query.
     pub(super) fn ask(&mut self, name: &str, kind: u16) {
-        self.packet(true, 17, &message(0x0100, name, kind, &[], &[]));
+        self.packet(true, 17, &message(0x0100, name, kind, &[], &[], 0));
     }
 
     /// A query with one EDNS option.
     pub(super) fn ask_with_option(&mut self, name: &str, code: u16, data: &[u8]) {
         let option =
             [&code.to_be_bytes()[..], &u16::try_from(data.len()).unwrap().to_be_bytes(), data].concat();
-        self.packet(true, 17, &message(0x0100, name, A, &[], &option));
+        self.packet(true, 17, &message(0x0100, name, A, &[], &option, 0));
     }
 
     /// The response to a query, with an answer of each of the given types and data.
     pub(super) fn answer(&mut self, name: &str, kind: u16, answers: &[(u16, &[u8])]) {
-        self.packet(false, 17, &message(0x8180, name, kind, answers, &[]));
+        self.answer_for(name, kind, answers, 60);
+    }
+
+    /// The response to a query with a TTL in seconds.
+    pub(super) fn answer_for(&mut self, name: &str, kind: u16, answers: &[(u16, &[u8])], ttl: u32) {
+        self.packet(false, 17, &message(0x8180, name, kind, answers, &[], ttl));
     }
 
     /// A query and its response.
@@ -137,7 +142,7 @@ pub(super) fn txt(text: &str) -> Vec<u8> {
     strings.flat_map(|s| [&[u8::try_from(s.len()).unwrap()], s].concat()).collect()
 }
 
-fn message(flags: u16, name: &str, kind: u16, answers: &[(u16, &[u8])], options: &[u8]) -> Vec<u8> {
+fn message(flags: u16, name: &str, kind: u16, answers: &[(u16, &[u8])], options: &[u8], ttl: u32) -> Vec<u8> {
     let mut bytes = vec![0x12, 0x34];
     bytes.extend(flags.to_be_bytes());
     let count = u16::try_from(answers.len()).unwrap();
@@ -148,7 +153,8 @@ fn message(flags: u16, name: &str, kind: u16, answers: &[(u16, &[u8])], options:
     bytes.extend([kind.to_be_bytes(), [0, 1]].concat());
     for (kind, data) in answers {
         bytes.extend([0xc0, 0x0c]);
-        bytes.extend([kind.to_be_bytes(), [0, 1], [0, 0], [0, 60]].concat());
+        bytes.extend([kind.to_be_bytes(), [0, 1]].concat());
+        bytes.extend(ttl.to_be_bytes());
         bytes.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
         bytes.extend(*data);
     }

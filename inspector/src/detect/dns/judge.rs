@@ -103,6 +103,14 @@ fn decide(account: &Account, t: &Thresholds, busy: f64) -> Option<(&'static Sign
         let addresses = measure("impossible_addresses", slow.impossible, t.impossible_addresses, "addresses");
         return Some((&ANSWERS, addresses, Severity::Medium));
     }
+    if account.strangest >= t.one_name_bytes {
+        let strange = measure("strange_name_bytes", account.strangest, t.one_name_bytes, "bytes");
+        return Some((names, strange, Severity::Medium));
+    }
+    if account.longest >= t.one_name_bytes {
+        let longest = measure("one_name_bytes", account.longest, t.one_name_bytes, "bytes");
+        return Some((names, longest, Severity::Low));
+    }
     None
 }
 

@@ -16,6 +16,7 @@ mod question;
 mod seen;
 mod table;
 mod thresholds;
+mod ttl;
 
 #[cfg(test)]
 mod fixture;
@@ -32,8 +33,9 @@ use self::client::{Client, DOMAINS_SECONDS};
 use self::question::{News, Place, Qname};
 use self::seen::{Seen, hash, mix};
 use self::table::Table;
+use self::ttl::Countdown;
 use super::Detector;
-use crate::dissect::dns::{Message, kind};
+use crate::dissect::dns::{Message, Section, kind};
 use crate::findings::Finding;
 use crate::observation::{Content, Observation};
 
@@ -44,6 +46,8 @@ const ACCOUNTS: usize = 16_384;
 const CLIENTS: usize = 4_096;
 /// Pairs of client and server; 1 MiB.
 const PAIRS: usize = 4_096;
+/// Clients and names whose TTLs are followed; 0.8 MiB.
+const COUNTDOWNS: usize = 2_048;
 /// State that was idle for this long is dropped, ns.
 const IDLE_NS: u64 = 2 * 3_600_000_000_000;
 /// Records of a message that are looked at.
@@ -57,6 +61,7 @@ pub struct DnsVolume {
     accounts: Table<Account>,
     clients: Table<Client>,
     pairs: Table<Pair>,
+    countdowns: Table<Countdown>,
     seen: Seen,
 }
 
@@ -157,6 +162,7 @@ impl DnsVolume {
             accounts: Table::new(ACCOUNTS),
             clients: Table::new(CLIENTS),
             pairs: Table::new(PAIRS),
+            countdowns: Table::new(COUNTDOWNS),
             seen: Seen::new(),
         }
     }
@@ -187,6 +193,7 @@ impl DnsVolume {
         let name = Qname::new(&question.name);
         if let Some(named) = Named::of(&name, &self.benign) {
             self.observe_name(observation, message, ends, &named, findings);
+            self.observe_ttl(observation, message, ends, &named, findings);
         }
     }
 
@@ -208,6 +215,23 @@ impl DnsVolume {
         }
         if any {
             findings.extend(pair.judge_options(&self.thresholds));
+        }
+    }
+
+    fn observe_ttl(
+        &mut self,
+        observation: &Observation<'_>,
+        message: &Message<'_>,
+        ends: Ends,
+        named: &Named<'_>,
+        findings: &mut Vec<Finding>,
+    ) {
+        let answer = message.records().next().filter(|record| record.section == Section::Answer);
+        let (Some(answer), true) = (answer, message.is_response() && named.has_domain) else { return };
+        let name = mix(mix(ends.client, named.whole), u64::from(answer.kind));
+        let Some(countdown) = self.countdowns.entry(name, Countdown::new) else { return };
+        if countdown.add(answer.ttl, observation.head.meta.wire_len, observation.time_ns()) {
+            findings.extend(countdown.judge(observation.key(), named.domain_text(), &self.thresholds));
         }
     }
 
@@ -284,10 +308,12 @@ impl Detector for DnsVolume {
         self.accounts.expire(before);
         self.clients.expire(before);
         self.pairs.expire(before);
+        self.countdowns.expire(before);
     }
 
     fn occupancy(&self) -> (usize, usize) {
-        let parts = [self.accounts.occupancy(), self.clients.occupancy(), self.pairs.occupancy()];
+        let Self { accounts, clients, pairs, countdowns, .. } = self;
+        let parts = [accounts.occupancy(), clients.occupancy(), pairs.occupancy(), countdowns.occupancy()];
         parts.iter().fold((0, 0), |(used, capacity), (u, c)| (used + u, capacity + c))
     }
 }

@@ -148,6 +148,8 @@ pub(super) struct News {
     pub(super) bytes: f64,
     /// Whether it is one key in a fixed place: an address or a hash that is looked up.
     pub(super) is_lookup: bool,
+    /// Whether it has bytes that no host name has.
+    pub(super) is_strange: bool,
 }
 
 impl News {
@@ -168,8 +170,14 @@ impl News {
         }
         // Known labels in a new order: at best a byte each, beyond those that any name has.
         let least = domain_at.saturating_sub(3).max(1) as f64;
-        Self { is_new: true, bytes: bytes.max(least), is_lookup: key_labels > 0 && fixed }
+        let is_lookup = key_labels > 0 && fixed;
+        Self { is_new: true, bytes: bytes.max(least), is_lookup, is_strange: name.iter().any(is_strange) }
     }
+}
+
+/// Whether a label has other bytes than letters, digits, hyphens, underscores and the asterisk of wildcards.
+fn is_strange(label: &[u8]) -> bool {
+    label.iter().any(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'*')))
 }
 
 /// Widths of hashes in hexadecimal: MD5, SHA-1, SHA-224, SHA-256, SHA-384 or half a SHA-512 … SHA-512.

@@ -18,7 +18,9 @@ pub(super) trait Entry {
 /// the longest idle among equals, so one that carries evidence stays while others come and go.
 #[derive(Debug)]
 pub(super) struct Table<V> {
-    slots: Box<[Option<(u64, V)>]>,
+    /// Keys by slot, apart from the entries so that a set's are in one cache line.
+    keys: Box<[u64]>,
+    slots: Box<[Option<V>]>,
     used: usize,
     sweep: usize,
 }
@@ -27,26 +29,27 @@ impl<V: Entry> Table<V> {
     /// A table of at least `capacity` entries, rounded up to a power of two of sets.
     pub(super) fn new(capacity: usize) -> Self {
         let slots = capacity.div_ceil(WAYS).next_power_of_two() * WAYS;
-        Self { slots: (0..slots).map(|_| None).collect(), used: 0, sweep: 0 }
+        Self { keys: vec![0; slots].into(), slots: (0..slots).map(|_| None).collect(), used: 0, sweep: 0 }
     }
 
     /// The key's entry, made by `make` if there is none. `None` never happens but for want of a better type.
     pub(super) fn entry(&mut self, key: u64, make: impl FnOnce() -> V) -> Option<&mut V> {
         let sets = self.slots.len() / WAYS;
         let set = usize::try_from(key >> 20).unwrap_or_default() & sets.saturating_sub(1);
-        let set = self.slots.get_mut(set * WAYS..(set + 1) * WAYS)?;
-        let found = set.iter().position(|slot| slot.as_ref().is_some_and(|(k, _)| *k == key));
+        let range = set * WAYS..(set + 1) * WAYS;
+        let (keys, set) = (self.keys.get_mut(range.clone())?, self.slots.get_mut(range)?);
+        let found = (0..WAYS).find(|&i| keys.get(i) == Some(&key) && set.get(i).is_some_and(Option::is_some));
         let place = found.or_else(|| {
-            let rank =
-                |slot: &Option<(u64, V)>| slot.as_ref().map_or((0, 0), |(_, v)| (v.worth() + 1, v.last_ns()));
+            let rank = |slot: &Option<V>| slot.as_ref().map_or((0, 0), |v| (v.worth() + 1, v.last_ns()));
             (0..WAYS).min_by_key(|&i| set.get(i).map(rank))
         })?;
         let slot = set.get_mut(place)?;
         if found.is_none() {
             self.used += usize::from(slot.is_none());
-            *slot = Some((key, make()));
+            *keys.get_mut(place)? = key;
+            *slot = Some(make());
         }
-        slot.as_mut().map(|(_, v)| v)
+        slot.as_mut()
     }
 
     /// Drops entries of a part of the table that were idle since `before_ns`.
@@ -54,7 +57,7 @@ impl<V: Entry> Table<V> {
         let part = self.slots.len().div_ceil(SWEEP_TICKS);
         let start = self.sweep * part;
         for slot in self.slots.iter_mut().skip(start).take(part) {
-            if slot.as_ref().is_some_and(|(_, v)| v.last_ns() < before_ns) {
+            if slot.as_ref().is_some_and(|v| v.last_ns() < before_ns) {
                 *slot = None;
                 self.used -= 1;
             }

@@ -230,6 +230,29 @@ mod benign {
     }
 
     #[test]
+    fn caches_count_down_and_take_turns() {
+        for caches in [1_u64, 8, 40] {
+            let mut bench = Bench::new();
+            let start = bench.now_ns / 1_000_000_000;
+            for _ in 0..2_000 {
+                let cache = bench.random(caches);
+                let elapsed = bench.now_ns / 1_000_000_000 - start;
+                let ttl = 300 - (elapsed + cache * 7) % 300;
+                bench.answer_for("www.corp.example", A, ADDRESS, u32::try_from(ttl).unwrap());
+                bench.wait(0.7);
+            }
+            silent(&bench);
+        }
+        let mut bench = Bench::new();
+        for _ in 0..1_000 {
+            let ttl = u32::try_from(bench.random(300)).unwrap();
+            bench.answer_for("polled.every.ten.minutes.example.org", A, ADDRESS, ttl);
+            bench.wait(600.0);
+        }
+        silent(&bench);
+    }
+
+    #[test]
     fn types_are_enumerated_and_trust_anchors_told() {
         let mut bench = Bench::new();
         for kind in 0..=258 {
@@ -422,6 +445,32 @@ mod covert {
             }
             raised(&bench, None);
         }
+    }
+
+    #[test]
+    fn data_in_ttls() {
+        let mut bench = Bench::new();
+        for _ in 0..100 {
+            let ttl = u32::try_from(bench.random(65_536)).unwrap();
+            bench.answer_for("www.evil.net", A, ADDRESS, ttl);
+            bench.wait(1.0);
+        }
+        raised(&bench, Some("evil.net"));
+    }
+
+    #[test]
+    fn one_query_in_base64() {
+        let mut bench = Bench::new();
+        bench.ask(
+            "H4sIAOqk1WMAA8vIT8nPS1HIz0+pSMzNS8zJSS3SUUjOzy0oSi0uTk3h.AgB+/q0eIgAAAB/+9zKq1M8.evil.com",
+            A,
+        );
+        assert_eq!(raised(&bench, Some("evil.com")).0, Severity::Medium);
+        let mut bench = Bench::new();
+        let name = format!("{}.{}.evil.com", bench.base32(60), bench.base32(20));
+        bench.ask(&name, A);
+        silent(&bench);
+        assert_eq!(bench.findings.len(), 1, "an observation");
     }
 
     #[test]

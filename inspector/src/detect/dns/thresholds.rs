@@ -28,6 +28,9 @@ pub struct Thresholds {
     pub rare_names: f64,
     /// New bytes of those names.
     pub rare_bytes: f64,
+    /// New bytes of one name that are odd by themselves: an observation; an alert where the name also has bytes
+    /// that no host name has. Of 15,600 benign names none has that many, with such bytes or without.
+    pub one_name_bytes: f64,
     /// Bytes of new data in answers under one domain in the slow sum, policies of mail at an eighth.
     /// A domain's own TXT records come to a few hundred.
     pub answer_bytes: f64,
@@ -61,6 +64,11 @@ pub struct Thresholds {
     pub edns_bytes: f64,
     /// Share of those options whose data is new.
     pub edns_new_share: f64,
+    /// Answers for one name whose TTL fits no cache: none of the last 16 said the same TTL, nor the same time of
+    /// expiry, though the last had not expired. A group of resolvers does that once for each cache and TTL.
+    pub ttl_jumps: f64,
+    /// Share of such answers among all for the name. Up to 80 caches that take turns stay below.
+    pub ttl_jump_share: f64,
 }
 
 impl Default for Thresholds {
@@ -74,6 +82,7 @@ impl Default for Thresholds {
             unique_share: 0.3,
             rare_names: 3.5,
             rare_bytes: 40.0,
+            one_name_bytes: 64.0,
             answer_bytes: 1500.0,
             new_answers: 8.0,
             new_answer_share: 0.6,
@@ -87,6 +96,8 @@ impl Default for Thresholds {
             alien_packets_one_way: 16,
             edns_bytes: 256.0,
             edns_new_share: 0.5,
+            ttl_jumps: 48.0,
+            ttl_jump_share: 0.8,
         }
     }
 }
