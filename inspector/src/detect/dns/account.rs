@@ -81,7 +81,7 @@ pub(super) struct Account {
     pub(super) names: u64,
     pub(super) wire_bytes: f64,
     pub(super) lookups: u64,
-    /// Most new bytes of one name, and of one with bytes that no host name has.
+    /// Most new bytes of one name, and of one with characters that no host name has.
     pub(super) longest: f64,
     pub(super) strangest: f64,
     /// All new bytes of names and answers, never fading.

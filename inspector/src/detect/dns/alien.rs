@@ -34,6 +34,8 @@ pub(super) static EDNS: Signature = Signature {
 
 /// Alien packets further apart than this are not one channel, ns.
 const PAUSE_NS: u64 = 900_000_000_000;
+/// A protocol that says what it is says so in its first packets.
+const GREETINGS: u32 = 4;
 const TCP: u8 = 6;
 
 /// A protocol that says what it is on port 53.
@@ -69,6 +71,8 @@ pub(super) struct Pair {
     /// By direction, to the server first: packets that are not DNS, their bytes, and packets that are or may be.
     alien: [u32; 2],
     alien_bytes: [u64; 2],
+    /// Those whose payload is new: a flood repeats its own.
+    novel: [u32; 2],
     regular: [u32; 2],
     last_alien_ns: u64,
     declared: Option<&'static str>,
@@ -89,6 +93,7 @@ impl Pair {
             traffic: Traffic::default(),
             alien: [0; 2],
             alien_bytes: [0; 2],
+            novel: [0; 2],
             regular: [0; 2],
             last_alien_ns: 0,
             declared: None,
@@ -114,27 +119,33 @@ impl Pair {
     }
 
     /// Adds a packet that is not DNS, with `len` bytes of payload.
-    pub(super) fn add_alien(&mut self, payload: &[u8], len: u32, now_ns: u64) {
+    pub(super) fn add_alien(&mut self, payload: &[u8], len: u32, is_novel: bool, now_ns: u64) {
         if now_ns.saturating_sub(self.last_alien_ns) > PAUSE_NS {
-            (self.alien, self.alien_bytes, self.residues) = ([0; 2], [0; 2], 0);
+            (self.alien, self.alien_bytes, self.novel, self.residues) = ([0; 2], [0; 2], [0; 2], 0);
         }
         self.last_alien_ns = now_ns;
         let i = usize::from(!self.to_server);
         self.alien[i] = self.alien[i].saturating_add(1);
         self.alien_bytes[i] += u64::from(len);
+        self.novel[i] = self.novel[i].saturating_add(u32::from(is_novel));
         self.residues |= 1 << (len & 15);
-        self.declared = self.declared.or_else(|| declared(payload, self.key.protocol == TCP));
+        if self.declared.is_none() && self.alien[0].saturating_add(self.alien[1]) <= GREETINGS {
+            self.declared = declared(payload, self.key.protocol == TCP);
+        }
     }
 
     /// Judges the packets that are not DNS.
     pub(super) fn judge_alien(&mut self, t: &Thresholds) -> Option<Finding> {
         let [up, down] = self.alien;
         let one_way = self.traffic.packets_to_server == 0 || self.traffic.packets_to_client == 0;
+        let novel = self.novel[0].max(self.novel[1]);
         let (value, threshold) =
-            if one_way { (up.max(down), t.alien_packets_one_way) } else { (up.min(down), t.alien_packets) };
-        // A stream whose messages are found is DNS, whatever the middle of some of them looks like.
+            if one_way { (novel, t.alien_packets_one_way) } else { (up.min(down), t.alien_packets) };
+        // Damaged packets among many that are DNS; in a stream, the middle of messages.
         let regular = self.regular.iter().fold(0_u32, |sum, n| sum.saturating_add(*n));
-        if value < threshold || (self.key.protocol == TCP && regular / 4 >= up.saturating_add(down)) {
+        let is_exception = regular / 4 >= up.saturating_add(down);
+        let many = t.alien_packets_one_way.saturating_mul(4);
+        if value < threshold || (is_exception && (value < many || self.key.protocol == TCP)) {
             return None;
         }
         let protocol = self.declared.or_else(|| self.is_block_cipher_vpn().then_some("OpenVPN"));

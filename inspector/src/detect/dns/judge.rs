@@ -74,11 +74,13 @@ pub(super) fn judge(account: &mut Account, thresholds: &Thresholds, busy: f64) -
 
 fn decide(account: &Account, t: &Thresholds, busy: f64) -> Option<(&'static Signature, Measure, Severity)> {
     let Account { fast, slow, .. } = account;
-    let names = if account.domain.is_empty() { &NO_TLD } else { &NAMES };
+    let has_domain = !account.domain.is_empty();
+    let names = if has_domain { &NAMES } else { &NO_TLD };
     let repeats = account.unique_share() < t.unique_share;
     let lookups = if account.is_mostly_lookups() { Severity::Low } else { Severity::Medium };
     let measure = |name, value, threshold, unit| Measure { name, value, threshold, unit };
-    if slow.rare_names >= t.rare_names && slow.rare_bytes >= t.rare_bytes {
+    // Garbage has random types and top-level domains; a domain that exists does not.
+    if has_domain && slow.rare_names >= t.rare_names && slow.rare_bytes >= t.rare_bytes {
         let rare = measure("rare_type_bytes", slow.rare_bytes, t.rare_bytes, "bytes");
         return Some((names, rare, Severity::Medium));
     }

@@ -174,7 +174,8 @@ impl DnsVolume {
         let Some(pair) = self.pairs.entry(ends.pair, || Pair::new(*key)) else { return };
         pair.add_packet(key, ends.to_server, head.meta.wire_len, observation.time_ns());
         if is_alien {
-            pair.add_alien(head.payload(), head.payload_len(), observation.time_ns());
+            let is_novel = self.seen.insert(hash(mix(ends.pair, u64::from(ends.to_server)), head.payload()));
+            pair.add_alien(head.payload(), head.payload_len(), is_novel, observation.time_ns());
             findings.extend(pair.judge_alien(&self.thresholds));
         } else {
             pair.add_regular();

@@ -148,7 +148,7 @@ pub(super) struct News {
     pub(super) bytes: f64,
     /// Whether it is one key in a fixed place: an address or a hash that is looked up.
     pub(super) is_lookup: bool,
-    /// Whether it has bytes that no host name has.
+    /// Whether it is printable, and has characters that no host name has.
     pub(super) is_strange: bool,
 }
 
@@ -171,13 +171,15 @@ impl News {
         // Known labels in a new order: at best a byte each, beyond those that any name has.
         let least = domain_at.saturating_sub(3).max(1) as f64;
         let is_lookup = key_labels > 0 && fixed;
-        Self { is_new: true, bytes: bytes.max(least), is_lookup, is_strange: name.iter().any(is_strange) }
+        Self { is_new: true, bytes: bytes.max(least), is_lookup, is_strange: is_strange(name) }
     }
 }
 
-/// Whether a label has other bytes than letters, digits, hyphens, underscores and the asterisk of wildcards.
-fn is_strange(label: &[u8]) -> bool {
-    label.iter().any(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'*')))
+/// Whether a name is printable and yet has other bytes than letters, digits, hyphens, underscores and the
+/// asterisk of wildcards. (What is not printable is as often a damaged packet.)
+fn is_strange(name: &Qname) -> bool {
+    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'*');
+    name.iter().flatten().all(u8::is_ascii_graphic) && !name.iter().flatten().all(is_host)
 }
 
 /// Widths of hashes in hexadecimal: MD5, SHA-1, SHA-224, SHA-256, SHA-384 or half a SHA-512 … SHA-512.

@@ -265,6 +265,27 @@ mod benign {
     }
 
     #[test]
+    fn floods_and_damaged_packets() {
+        let mut bench = Bench::new();
+        for _ in 0..5_000 {
+            bench.packet(true, 17, &[0; 64]);
+        }
+        silent(&bench);
+        let mut bench = Bench::new();
+        for i in 0..2_000_usize {
+            let name = format!("{}.corp.example", word(&mut bench));
+            let damaged: Vec<u8> = (0..40).map(|_| u8::try_from(bench.random(256)).unwrap()).collect();
+            if i % 40 < 2 {
+                bench.packet(i % 2 == 0, 17, &damaged);
+            } else {
+                bench.look_up(&name, A, ADDRESS);
+            }
+            bench.wait(1.0);
+        }
+        silent(&bench);
+    }
+
+    #[test]
     fn scans_of_port_53_and_forwarders_that_tag() {
         let mut bench = Bench::new();
         for i in 0..200_u8 {

@@ -28,8 +28,9 @@ pub struct Thresholds {
     pub rare_names: f64,
     /// New bytes of those names.
     pub rare_bytes: f64,
-    /// New bytes of one name that are odd by themselves: an observation; an alert where the name also has bytes
-    /// that no host name has. Of 15,600 benign names none has that many, with such bytes or without.
+    /// New bytes of one name that are odd by themselves: an observation; an alert where the name also has
+    /// characters that no host name has (`+`, `/`, `=`). Of 15,600 benign names none has that many, with such
+    /// characters or without.
     pub one_name_bytes: f64,
     /// Bytes of new data in answers under one domain in the slow sum, policies of mail at an eighth.
     /// A domain's own TXT records come to a few hundred.
@@ -57,7 +58,7 @@ pub struct Thresholds {
     /// Packets on port 53 that are not DNS, in the direction with fewer of them. A scanner's probes are not
     /// answered in kind.
     pub alien_packets: u32,
-    /// The same where only one direction is seen.
+    /// The same where only one direction is seen; only new payloads count then, since a flood repeats its own.
     pub alien_packets_one_way: u32,
     /// Bytes of new data in EDNS options without a standard, of one client and server, in the slow sum.
     /// Forwarders that tag queries (MAC address, customer) repeat as many values as they have clients.
