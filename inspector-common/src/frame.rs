@@ -15,6 +15,13 @@ pub trait Frame {
     /// `N` bytes at `offset`, or `None` where they are not all readable.
     fn read<const N: usize>(&self, offset: u32) -> Option<[u8; N]>;
 
+    /// The same frame, with nothing remembered of what was read so far.
+    ///
+    /// The BPF verifier follows every path through the classifier. Paths that have checked different
+    /// bounds meet again at a fresh view, instead of being followed one by one to the end.
+    #[must_use]
+    fn fresh(&self) -> Self;
+
     /// The byte at `offset`.
     #[inline(always)]
     fn u8(&self, offset: u32) -> Option<u8> {
@@ -60,6 +67,10 @@ impl<'a> SliceFrame<'a> {
 impl Frame for SliceFrame<'_> {
     fn wire_len(&self) -> u32 {
         self.wire_len
+    }
+
+    fn fresh(&self) -> Self {
+        *self
     }
 
     #[inline]

@@ -87,6 +87,12 @@ impl<const MULTI_BUFFER: bool> Frame for XdpFrame<MULTI_BUFFER> {
     }
 
     #[inline(always)]
+    fn fresh(&self) -> Self {
+        let ctx = XdpContext::new(self.ctx);
+        Self { ctx: self.ctx, data: ctx.data(), end: ctx.data_end(), wire_len: self.wire_len }
+    }
+
+    #[inline(always)]
     fn read<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
         if offset > MAX_OFFSET {
             return None;

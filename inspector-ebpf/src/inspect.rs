@@ -5,6 +5,7 @@ use core::sync::atomic::{Ordering, compiler_fence};
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::programs::XdpContext;
 use aya_log_ebpf::warn;
+use inspector_common::Frame as _;
 use inspector_common::{
     Account, Direction, FlowRecord, HeadGroup, InterfaceSlot, Packet, Start, Tally, classify_into,
 };
@@ -28,8 +29,7 @@ pub(crate) fn packet<const MULTI_BUFFER: bool>(ctx: &XdpContext) {
     let packet = unsafe { &mut *packet };
     classify_into(packet, frame, Start::Ethernet, ifindex, Direction::Ingress);
     account.count(packet);
-    // The verifier follows every path through the classifier. Reading the result back from the map
-    // lets those paths meet again here, instead of one by one through all that follows.
+    // See `Frame::fresh`: the result is read back from the map.
     compiler_fence(Ordering::SeqCst);
     if !packet.class.has_flow() {
         return;
@@ -47,7 +47,7 @@ pub(crate) fn packet<const MULTI_BUFFER: bool>(ctx: &XdpContext) {
         account.tally(Tally::SampledOut);
     }
     if let Some(group) = HeadGroup::of(packet) {
-        account.tally(head::hand_on(frame, packet, group, now_ns));
+        account.tally(head::hand_on(&frame.fresh(), packet, group, now_ns));
     }
 }
 

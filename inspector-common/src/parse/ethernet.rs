@@ -1,6 +1,6 @@
 //! Ethernet II, IEEE 802.3 and VLAN tags (802.1Q, 802.1ad).
 
-use super::{Packet, ipv4, ipv6};
+use super::{Layer3, Packet, ipv4, ipv6};
 use crate::{Class, Frame};
 
 const HEADER: u32 = 14;
@@ -21,10 +21,10 @@ const fn is_tag(ethertype: u16) -> bool {
 }
 
 #[inline(always)]
-pub(super) fn frame<F: Frame>(frame: &F, packet: &mut Packet) -> Class {
+pub(super) fn frame<F: Frame>(frame: &F, packet: &mut Packet) -> Layer3 {
     match frame.be16(HEADER - 2) {
         Some(ethertype) => network(frame, packet, ethertype, HEADER),
-        None => Class::Runt,
+        None => Layer3::Ends(Class::Runt),
     }
 }
 
@@ -35,11 +35,11 @@ pub(super) fn network<F: Frame>(
     packet: &mut Packet,
     mut ethertype: u16,
     mut offset: u32,
-) -> Class {
+) -> Layer3 {
     let mut tags = 0;
     while tags < MAX_TAGS && is_tag(ethertype) {
         let Some([t0, t1, e0, e1]) = frame.read::<4>(offset) else {
-            return Class::Runt;
+            return Layer3::Ends(Class::Runt);
         };
         packet.key.vlan[tags] = u16::from_be_bytes([t0, t1]) & 0x0fff;
         ethertype = u16::from_be_bytes([e0, e1]);
@@ -49,9 +49,9 @@ pub(super) fn network<F: Frame>(
     match ethertype {
         IPV4 => ipv4::datagram(frame, packet, offset),
         IPV6 => ipv6::datagram(frame, packet, offset),
-        ARP => Class::Arp,
-        LLDP => Class::Lldp,
-        _ if ethertype < MIN_ETHERTYPE => Class::Llc,
-        _ => Class::OtherEthertype,
+        ARP => Layer3::Ends(Class::Arp),
+        LLDP => Layer3::Ends(Class::Lldp),
+        _ if ethertype < MIN_ETHERTYPE => Layer3::Ends(Class::Llc),
+        _ => Layer3::Ends(Class::OtherEthertype),
     }
 }

@@ -1,6 +1,6 @@
 //! IPv4 (RFC 791).
 
-use super::{Packet, transport};
+use super::{Layer3, Packet};
 use crate::{Anomaly, Class, FlowKey, Frame};
 
 const HEADER: u32 = 20;
@@ -9,20 +9,20 @@ const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
 #[inline(always)]
-pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Class {
+pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Layer3 {
     let Some(header) = frame.read::<20>(offset) else {
-        return Class::MalformedIp;
+        return Layer3::Ends(Class::MalformedIp);
     };
     let header_len = u32::from(header[0] & 0x0f) * 4;
     if header[0] >> 4 != 4 || header_len < HEADER {
-        return Class::MalformedIp;
+        return Layer3::Ends(Class::MalformedIp);
     }
     let available = packet.wire_len.wrapping_sub(offset);
     let declared = u32::from(u16::from_be_bytes([header[2], header[3]]));
     // A sender that leaves segmentation to its card writes 0 (seen in captures, and behind GRO).
     let total = if declared == 0 { available } else { declared };
     if total < header_len {
-        return Class::MalformedIp;
+        return Layer3::Ends(Class::MalformedIp);
     }
     packet.anomalies.insert_if(total > available, Anomaly::IpLength);
     packet.anomalies.insert_if(header_len > HEADER, Anomaly::Ipv4Options);
@@ -44,10 +44,11 @@ pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) ->
     if packet.ip_fragment & FRAGMENT_OFFSET != 0 {
         packet.key.flags |= FlowKey::FRAGMENT;
         packet.payload_len = packet.l4_len;
-        return Class::Fragment;
+        packet.is_whole = false;
+        return Layer3::Ends(Class::Fragment);
     }
-    let is_whole = packet.ip_fragment & MORE_FRAGMENTS == 0;
-    transport::segment(frame, packet, offset + header_len, is_whole)
+    packet.is_whole = packet.ip_fragment & MORE_FRAGMENTS == 0;
+    Layer3::Carries
 }
 
 /// Makes the all-zero `to` `::ffff:a.b.c.d`.

@@ -1,6 +1,6 @@
 //! IPv6 (RFC 8200) and the extension headers that are followed.
 
-use super::{Packet, transport};
+use super::{Layer3, Packet};
 use crate::{Anomaly, Class, FlowKey, Frame};
 
 const HEADER: u32 = 40;
@@ -15,12 +15,12 @@ const DESTINATION: u8 = 60;
 const MOBILITY: u8 = 135;
 
 #[inline(always)]
-pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Class {
+pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Layer3 {
     let Some(header) = frame.read::<40>(offset) else {
-        return Class::MalformedIp;
+        return Layer3::Ends(Class::MalformedIp);
     };
     if header[0] >> 4 != 6 {
-        return Class::MalformedIp;
+        return Layer3::Ends(Class::MalformedIp);
     }
     let available = packet.wire_len.wrapping_sub(offset);
     let declared = u32::from(u16::from_be_bytes([header[4], header[5]]));
@@ -42,23 +42,22 @@ pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) ->
 /// Follows the extension headers from the fixed header at `start` on. Only headers known to have
 /// the common shape are walked; anything else is the layer 4 protocol.
 #[inline(always)]
-fn extensions<F: Frame>(frame: &F, packet: &mut Packet, mut next: u8, start: u32) -> Class {
+fn extensions<F: Frame>(frame: &F, packet: &mut Packet, mut next: u8, start: u32) -> Layer3 {
     let mut offset = start + HEADER;
-    let mut is_whole = true;
     let mut walked = 0;
     while walked < MAX_EXTENSIONS {
         if !matches!(next, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION | MOBILITY) {
             break;
         }
         let Some([following, length, f0, f1]) = frame.read::<4>(offset) else {
-            return Class::MalformedIp;
+            return Layer3::Ends(Class::MalformedIp);
         };
         if next == FRAGMENT {
             let fragment = u16::from_be_bytes([f0, f1]);
             if fragment & 0xfff8 != 0 {
                 return later_fragment(packet, following, offset + 8, start);
             }
-            is_whole = fragment & 1 == 0;
+            packet.is_whole = fragment & 1 == 0;
             offset += 8;
         } else {
             offset += (u32::from(length) + 1) * 8;
@@ -68,28 +67,29 @@ fn extensions<F: Frame>(frame: &F, packet: &mut Packet, mut next: u8, start: u32
     }
     packet.key.protocol = next;
     let Some(l4_len) = remaining(packet, offset, start) else {
-        return Class::MalformedIp;
+        return Layer3::Ends(Class::MalformedIp);
     };
     packet.l4_offset = offset;
     packet.l4_len = l4_len;
     if matches!(next, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION | MOBILITY) {
         packet.anomalies.insert(Anomaly::Ipv6ExtensionLimit);
-        return Class::OtherIp;
+        return Layer3::Ends(Class::OtherIp);
     }
-    transport::segment(frame, packet, offset, is_whole)
+    Layer3::Carries
 }
 
 #[inline(always)]
-fn later_fragment(packet: &mut Packet, protocol: u8, offset: u32, start: u32) -> Class {
+fn later_fragment(packet: &mut Packet, protocol: u8, offset: u32, start: u32) -> Layer3 {
     let Some(l4_len) = remaining(packet, offset, start) else {
-        return Class::MalformedIp;
+        return Layer3::Ends(Class::MalformedIp);
     };
     packet.key.protocol = protocol;
     packet.key.flags |= FlowKey::FRAGMENT;
     packet.l4_offset = offset;
     packet.l4_len = l4_len;
     packet.payload_len = l4_len;
-    Class::Fragment
+    packet.is_whole = false;
+    Layer3::Ends(Class::Fragment)
 }
 
 /// Bytes of the datagram from `offset` on, or `None` where the extension headers outrun it.

@@ -9,6 +9,8 @@ mod ipv4;
 mod ipv6;
 mod transport;
 
+use core::sync::atomic::{Ordering, compiler_fence};
+
 use bytemuck::Zeroable as _;
 
 use crate::{Anomalies, Class, Direction, FlowKey, Frame};
@@ -59,6 +61,8 @@ pub struct Packet {
     pub tos: u8,
     /// TCP flags; 0 for other protocols.
     pub tcp_flags: u8,
+    /// Whether the datagram is all there, so that lengths inside it can be held against its own.
+    pub is_whole: bool,
 }
 
 impl Packet {
@@ -81,6 +85,7 @@ impl Packet {
             ttl: 0,
             tos: 0,
             tcp_flags: 0,
+            is_whole: true,
         }
     }
 
@@ -112,8 +117,26 @@ pub fn classify_into<F: Frame>(
     direction: Direction,
 ) {
     *packet = Packet::unread(frame.wire_len(), ifindex, direction);
-    packet.class = match start {
+    let layer3 = match start {
         Start::Ethernet => ethernet::frame(frame, packet),
         Start::Network { ethertype, offset } => ethernet::network(frame, packet, ethertype, offset),
     };
+    let class = match layer3 {
+        Layer3::Ends(class) => class,
+        Layer3::Carries => {
+            // See `Frame::fresh`: all that is known from here on is read back from the packet.
+            compiler_fence(Ordering::SeqCst);
+            transport::segment(&frame.fresh(), packet)
+        }
+    };
+    packet.class = class;
+}
+
+/// What the layers up to IP make of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layer3 {
+    /// There is no layer 4 to look at.
+    Ends(Class),
+    /// The packet's `l4_offset`, `l4_len` and protocol say where and what layer 4 is.
+    Carries,
 }

@@ -29,14 +29,14 @@ const RST: u8 = 0x04;
 const ACK: u8 = 0x10;
 const URG: u8 = 0x20;
 
-/// The segment at `offset`; `is_whole` where the datagram is not fragmented, so that the lengths
-/// inside it can be held against the datagram's.
+/// The segment at the packet's `l4_offset`.
 #[inline(always)]
-pub(super) fn segment<F: Frame>(frame: &F, packet: &mut Packet, offset: u32, is_whole: bool) -> Class {
+pub(super) fn segment<F: Frame>(frame: &F, packet: &mut Packet) -> Class {
+    let offset = packet.l4_offset;
     packet.payload_len = packet.l4_len;
     match packet.key.protocol {
         protocol::TCP => tcp(frame, packet, offset),
-        protocol::UDP => udp(frame, packet, offset, is_whole),
+        protocol::UDP => udp(frame, packet, offset),
         protocol::ICMP if !packet.key.is_ipv6() => icmp(frame, packet, offset),
         protocol::ICMPV6 if packet.key.is_ipv6() => icmp(frame, packet, offset),
         protocol::IGMP => Class::Igmp,
@@ -96,7 +96,7 @@ fn tcp<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Class {
 }
 
 #[inline(always)]
-fn udp<F: Frame>(frame: &F, packet: &mut Packet, offset: u32, is_whole: bool) -> Class {
+fn udp<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Class {
     let Some(header) = frame.read::<8>(offset) else {
         return Class::MalformedL4;
     };
@@ -106,7 +106,8 @@ fn udp<F: Frame>(frame: &F, packet: &mut Packet, offset: u32, is_whole: bool) ->
     set_ports(&mut packet.key, [header[0], header[1], header[2], header[3]]);
     let length = u32::from(u16::from_be_bytes([header[4], header[5]]));
     // 0 is a jumbogram (RFC 2675), or segmentation left to the card.
-    let fits = length == 0 || (length >= u32::from(UDP_HEADER) && (!is_whole || length <= packet.l4_len));
+    let fits =
+        length == 0 || (length >= u32::from(UDP_HEADER) && (!packet.is_whole || length <= packet.l4_len));
     packet.anomalies.insert_if(!fits, Anomaly::UdpLength);
     by_port(&packet.key, Class::Udp)
 }

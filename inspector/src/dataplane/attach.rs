@@ -132,7 +132,7 @@ pub(super) fn load(ebpf: &mut Ebpf) -> Result<Vec<&'static str>, DataplaneError>
     }
 }
 
-fn program<'a>(ebpf: &'a mut Ebpf, variant: &'static str) -> Result<&'a mut Xdp, DataplaneError> {
+pub(super) fn program<'a>(ebpf: &'a mut Ebpf, variant: &'static str) -> Result<&'a mut Xdp, DataplaneError> {
     let program = ebpf.program_mut(variant).ok_or(DataplaneError::Object { what: variant })?;
     program.try_into().map_err(|source| refused(variant, source))
 }
@@ -168,7 +168,7 @@ pub(super) fn detach(ebpf: &mut Ebpf, attached: Attached) {
 }
 
 /// The system's error inside aya's.
-fn cause(error: ProgramError) -> io::Error {
+pub(super) fn cause(error: ProgramError) -> io::Error {
     match error {
         ProgramError::SyscallError(error) => error.io_error,
         ProgramError::XdpError(XdpError::NetlinkError(error)) => error

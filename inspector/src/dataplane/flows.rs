@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use aya::maps::{HashMap, Map, MapData};
+use aya::maps::{HashMap, Map, MapData, MapError};
 use bytemuck::Zeroable as _;
 use inspector_common::{FlowKey, FlowRecord};
 
@@ -51,6 +51,15 @@ impl Flows {
             }
         }
         self.drain_singly(&mut each)
+    }
+
+    /// The record of one flow.
+    pub(super) fn get(&self, key: &FlowKey) -> io::Result<Option<FlowRecord>> {
+        match self.map.get(&MapValue(*key), 0) {
+            Ok(MapValue(record)) => Ok(Some(record)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(error) => Err(io::Error::other(error)),
+        }
     }
 
     fn drain_batches(&mut self, each: &mut impl FnMut(&FlowKey, &FlowRecord)) -> io::Result<()> {

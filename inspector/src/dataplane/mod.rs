@@ -10,6 +10,7 @@ mod heads;
 mod interface;
 mod privilege;
 mod sys;
+mod trial;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +28,7 @@ pub use accounts::Accounts;
 pub use attach::Mode;
 pub use error::DataplaneError;
 pub use interface::{AUTO, Interface, resolve};
+pub use trial::{MAX_PLAIN_FRAME, MIN_FRAME, ProgramFacts};
 
 use crate::metrics::Attachment;
 use attach::Attached;

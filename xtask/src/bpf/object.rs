@@ -102,7 +102,9 @@ fn rustflags(target: &Target, linker: &Path) -> OsString {
     let mut flags = OsString::from(format!("--cfg=bpf_target_arch=\"{}\"", target.arch));
     // Debug information is what bpf-linker makes BTF from. Headers are not aligned in a frame, and every
     // kernel that inspector runs on allows the access; without the feature each byte is loaded by itself.
-    flags.push("\x1f-Cdebuginfo=2\x1f-Clink-arg=--btf\x1f-Clink-arg=--cpu-features=+allows-misaligned-mem-access");
+    flags.push(
+        "\x1f-Cdebuginfo=2\x1f-Clink-arg=--btf\x1f-Clink-arg=--cpu-features=+allows-misaligned-mem-access",
+    );
     flags.push("\x1f-Clinker=");
     flags.push(linker);
     flags

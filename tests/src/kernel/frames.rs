@@ -1,0 +1,147 @@
+//! Frames of every kind that the classifier knows, and a generator of broken ones.
+
+/// A small, seeded generator: the same frames on every run. SplitMix64 (Steele, Lea, Flood 2014).
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next 64 bits.
+    pub fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.draw() % u64::try_from(bound.max(1)).expect("a usize fits"))
+            .expect("it is below")
+    }
+
+    /// A byte.
+    pub fn byte(&mut self) -> u8 {
+        self.draw().to_le_bytes()[0]
+    }
+}
+
+const MACS: [u8; 12] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
+
+/// An Ethernet frame with these EtherTypes (all but the last are VLAN tags of identifier 7).
+fn ethernet(types: &[u16], payload: &[u8]) -> Vec<u8> {
+    let mut frame = MACS.to_vec();
+    for (i, ethertype) in types.iter().enumerate() {
+        frame.extend(ethertype.to_be_bytes());
+        if i + 1 < types.len() {
+            frame.extend([0x20, 7]);
+        }
+    }
+    frame.extend(payload);
+    frame
+}
+
+fn be16(length: usize) -> [u8; 2] {
+    u16::try_from(length).expect("frames are short").to_be_bytes()
+}
+
+fn ipv4(protocol: u8, fragment: u16, options: &[u8], payload: &[u8]) -> Vec<u8> {
+    let header_len = 20 + options.len();
+    let mut packet = vec![0x40 | u8::try_from(header_len / 4).expect("short"), 0];
+    packet.extend(be16(header_len + payload.len()));
+    packet.extend([0x12, 0x34]);
+    packet.extend(fragment.to_be_bytes());
+    packet.extend([64, protocol, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2]);
+    packet.extend(options);
+    packet.extend(payload);
+    packet
+}
+
+fn ipv6(next: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x60, 0x12, 0x34, 0x56];
+    packet.extend(be16(payload.len()));
+    packet.extend([next, 64]);
+    packet.extend([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    packet.extend([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+    packet.extend(payload);
+    packet
+}
+
+fn udp(src: u16, dst: u16, data: &[u8]) -> Vec<u8> {
+    let mut segment = [src.to_be_bytes(), dst.to_be_bytes(), be16(8 + data.len()), [0, 0]].concat();
+    segment.extend(data);
+    segment
+}
+
+fn tcp(dst: u16, flags: u8, data: &[u8]) -> Vec<u8> {
+    let mut segment = [40_000u16.to_be_bytes(), dst.to_be_bytes()].concat();
+    segment.extend([0, 0, 0, 1, 0, 0, 0, 2, 0x50, flags, 0x10, 0, 0, 0, 0, 0]);
+    segment.extend(data);
+    segment
+}
+
+fn echo(kind: u8, data: &[u8]) -> Vec<u8> {
+    [&[kind, 0, 0, 0, 0x12, 0x34, 0, 1], data].concat()
+}
+
+/// At least one well-formed frame for every branch of the classifier.
+#[must_use]
+pub fn well_formed() -> Vec<Vec<u8>> {
+    const V4: u16 = 0x0800;
+    const V6: u16 = 0x86dd;
+    let data: Vec<u8> = (0..=255).cycle().take(1400).collect();
+    let hop_by_hop = |next| [next, 0, 5, 2, 0, 0, 1, 0];
+    let fragment =
+        |next, offset: u16| [vec![next, 0], offset.to_be_bytes().to_vec(), vec![0, 0, 0, 9]].concat();
+    let mut frames = vec![
+        ethernet(&[0x0806], &[0; 28]),
+        ethernet(&[0x88cc], &[2, 7, 4, 0]),
+        ethernet(&[0x0026], &[0x42, 0x42, 3]),
+        ethernet(&[0x88b5], &[1, 2, 3]),
+        ethernet(&[0x8100, 0x88a8, 0x8100, V4], &data[..40]),
+        ethernet(&[V4], &ipv4(17, 0, &[1, 1, 1, 0], &udp(40_000, 53, &data[..33]))),
+        ethernet(&[V4], &ipv4(17, 0x2000, &[], &udp(40_000, 4_000, &data))),
+        ethernet(&[V4], &ipv4(17, 0x00b9, &[], &data[..64])),
+        ethernet(&[V4], &ipv4(6, 0x8000, &[], &tcp(443, 0x02, b"early"))),
+        ethernet(&[V4], &ipv4(99, 0, &[], &data[..64])),
+        ethernet(&[V6], &ipv6(0, &[&hop_by_hop(58)[..], &echo(128, &data[..20])].concat())),
+        ethernet(&[V6], &ipv6(44, &[fragment(17, 1), udp(1, 2, &data[..100])].concat())),
+        ethernet(&[V6], &ipv6(44, &[fragment(17, 0xb9), data[..100].to_vec()].concat())),
+        ethernet(&[V6], &ipv6(60, &[60, 0, 1, 4, 0, 0, 0, 0].repeat(8))),
+    ];
+    for types in [&[V4][..], &[0x8100, V4], &[0x88a8, 0x8100, V4]] {
+        for protocol in [1, 2, 4, 6, 17, 41, 47, 50, 51, 58, 132] {
+            frames.push(ethernet(types, &ipv4(protocol, 0, &[], &data[..30])));
+        }
+        for len in [0, 1, 7, 8, 9, 55, 56, 87, 88, 89, 247, 248, 249, 503, 504, 505, 1400] {
+            frames.push(ethernet(types, &ipv4(1, 0, &[], &echo(8, &data[..len]))));
+            frames.push(ethernet(types, &ipv4(17, 0, &[], &udp(53, 40_000, &data[..len]))));
+            frames.push(ethernet(types, &ipv4(6, 0, &[], &tcp(53, 0x18, &data[..len]))));
+        }
+    }
+    for kind in [0, 1, 2, 3, 4, 128, 129, 133, 135, 136, 143, 160, 255] {
+        frames.push(ethernet(&[V6], &ipv6(58, &echo(kind, &data[..60]))));
+        frames.push(ethernet(&[V4], &ipv4(1, 0, &[], &echo(kind, &data[..60]))));
+    }
+    frames
+}
+
+/// Breaks a frame in one to four places: bits, bytes, lengths, cuts and insertions.
+#[must_use]
+pub fn mutate(frame: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    for _ in 0..=random.below(4) {
+        // Headers are where it hurts.
+        let reach = if random.below(4) == 0 { frame.len() } else { frame.len().min(80) };
+        let at = random.below(reach);
+        match random.below(6) {
+            0 if at < frame.len() => frame[at] ^= 1 << random.below(8),
+            1 if at < frame.len() => frame[at] = random.byte(),
+            2 if at < frame.len() => frame[at] = [0, 0xff, 0x45, 0x60, 44, 60][random.below(6)],
+            3 => frame.truncate(at),
+            4 => frame.insert(at, random.byte()),
+            _ => frame.extend((0..random.below(64)).map(|_| random.byte())),
+        }
+    }
+    frame
+}

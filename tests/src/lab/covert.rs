@@ -1,0 +1,66 @@
+//! Tunnels: iodine and ptunnel-ng, as their users run them.
+
+use std::time::Duration;
+
+use super::{Namespace, Process, files};
+
+/// For setting up a tunnel.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A tunnel through DNS by iodine: a network interface at either end.
+#[derive(Debug)]
+pub struct Iodine {
+    _server: Process,
+    _client: Process,
+}
+
+impl Iodine {
+    /// The domain it hides under.
+    pub const DOMAIN: &str = "t.example.net";
+
+    /// Opens it with queries of one type, and without the raw UDP that it would rather use.
+    #[must_use]
+    pub fn open(client: &Namespace, server: &Namespace, address: &str, query: &str) -> Self {
+        let network = "10.78.0.1/24";
+        let server = server.spawn(&["iodined", "-f", "-c", "-P", "pw", "-l", address, network, Self::DOMAIN]);
+        let words = ["iodine", "-f", "-r", "-P", "pw", "-T", query, "-m", "1000", address, Self::DOMAIN];
+        let mut client = client.spawn(&words);
+        client.wait_for_output("Connection setup complete", PATIENCE);
+        Self { _server: server, _client: client }
+    }
+
+    /// Where a file is inside the tunnel.
+    #[must_use]
+    pub fn url(&self, name: &str) -> String {
+        format!("http://10.78.0.1:{}/{name}", files::PORT)
+    }
+}
+
+/// A tunnel for TCP connections through ICMP echo by ptunnel-ng.
+#[derive(Debug)]
+pub struct Ptunnel {
+    _server: Process,
+    _client: Process,
+}
+
+impl Ptunnel {
+    /// Opens it.
+    #[must_use]
+    pub fn open(client: &Namespace, server: &Namespace, address: &str) -> Self {
+        let target = ["-r127.0.0.1", &format!("-R{}", files::PORT)].map(str::to_owned);
+        let target = [target[0].as_str(), target[1].as_str()];
+        let server = server.spawn(&[&["ptunnel-ng"], &target[..]].concat());
+        let client = client.spawn(&[&["ptunnel-ng", "-p", address, "-l", "2222"], &target[..]].concat());
+        Self { _server: server, _client: client }
+    }
+
+    /// Where a file is by way of the tunnel.
+    #[must_use]
+    pub fn url(&self, name: &str) -> String {
+        format!("http://127.0.0.1:2222/{name}")
+    }
+}
+
+/// The flags with which curl waits for a tunnel that is still being set up.
+pub const PATIENT: [&str; 7] =
+    ["curl", "--silent", "--fail", "--max-time=50", "--retry=50", "--retry-delay=1", "--retry-connrefused"];

@@ -1,0 +1,23 @@
+"""Serves a folder by GET and stores what PUT sends: FOLDER PORT."""
+
+import functools
+import http.server
+import pathlib
+import sys
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    def do_PUT(self):
+        length = int(self.headers["Content-Length"])
+        path = pathlib.Path(self.directory) / pathlib.PurePosixPath(self.path).name
+        path.write_bytes(self.rfile.read(length))
+        self.send_response(201)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+folder, port = sys.argv[1:]
+handler = functools.partial(Files, directory=folder)
+with http.server.ThreadingHTTPServer(("", int(port)), handler) as server:
+    print("ready")
+    server.serve_forever()

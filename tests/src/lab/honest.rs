@@ -1,0 +1,79 @@
+//! Ordinary servers.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::{Namespace, Process, Side, until};
+
+/// For a server to be there.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Hosts that the resolver knows: `host1.example.net` and on.
+const HOSTS: usize = 30;
+
+/// A resolver with a zone of its own, `example.net`.
+#[derive(Debug)]
+pub struct Resolver {
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Resolver {
+    /// Starts dnsmasq at an address and waits until it answers.
+    #[must_use]
+    pub fn start(namespace: &Namespace, address: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("dnsmasq.conf");
+        fs::write(&path, configuration(address)).expect("a file can be written");
+        let file = format!("--conf-file={}", path.display());
+        let process = namespace.spawn(&["dnsmasq", "--keep-in-foreground", &file]);
+        let at = format!("@{address}");
+        until("the resolver to answer", PATIENCE, || {
+            namespace.succeeds(&["dig", &at, "+time=1", "+tries=1", "host1.example.net"]).then_some(())
+        });
+        Self { _process: process, _folder: folder }
+    }
+
+    /// Looks up what a mail server, a browser and a mistyping user look up, some dozens of names.
+    pub fn look_up_everything(&self, client: &Side, address: &str) {
+        let mut queries = String::new();
+        for host in 1..=HOSTS {
+            for kind in ["A", "AAAA"] {
+                let _ = writeln!(queries, "host{host}.example.net {kind}");
+            }
+            let _ = writeln!(queries, "-x 10.1.0.{host}");
+        }
+        for kind in ["MX", "TXT", "NS", "SOA"] {
+            let _ = writeln!(queries, "example.net {kind}");
+        }
+        for name in ["www.example.net A", "_dmarc.example.net TXT", "key1._domainkey.example.net TXT"] {
+            let _ = writeln!(queries, "{name}");
+        }
+        for typo in ["wwww", "mial", "webmial", "intranett", "printer", "wpad", "isatap", "autodiscover"] {
+            let _ = writeln!(queries, "{typo}.example.net A");
+        }
+        let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+        fs::write(file.path(), queries).expect("a file can be written");
+        let path = file.path().to_str().expect("temporary files have plain names");
+        client.run(&["dig", &format!("@{address}"), "+time=2", "+tries=2", "-f", path]);
+    }
+}
+
+fn configuration(address: &str) -> String {
+    let mut text = format!(
+        "no-resolv\nno-hosts\nno-daemon\nuser=root\nbind-interfaces\nlisten-address={address}\npid-file=\n\
+         local=/net/\nlocal=/in-addr.arpa/\ncname=www.example.net,host1.example.net\n\
+         mx-host=example.net,mail.example.net,10\nmx-host=example.net,backup.example.net,20\n\
+         txt-record=example.net,\"v=spf1 ip4:10.1.0.0/24 include:_spf.example.net include:spf.example.org -all\"\n\
+         txt-record=example.net,\"site-verification=rXOxyZounnZasA8Z7oaD3c14JdjS9aKSWvsR1EbUSIQ\"\n\
+         txt-record=_dmarc.example.net,\"v=DMARC1; p=reject; rua=mailto:dmarc@example.net; adkim=s\"\n\
+         txt-record=key1._domainkey.example.net,\"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n"
+    );
+    for host in 1..=HOSTS {
+        let _ = writeln!(text, "host-record=host{host}.example.net,10.1.0.{host},fd01::{host:x}");
+    }
+    text
+}

@@ -1,0 +1,27 @@
+//! A laboratory of network namespaces: real tools, real traffic, and the inspector looking at it.
+//!
+//! Each test builds a [`Network`] of its own, so that tests run in parallel and nothing they do reaches the
+//! host's interfaces. Whatever is started in it dies with it, also when the test panics or is killed.
+
+pub mod covert;
+pub mod eve;
+pub mod files;
+pub mod honest;
+mod inspector;
+mod metrics;
+mod namespace;
+mod network;
+mod process;
+mod requirements;
+mod views;
+mod wait;
+
+pub use eve::Event;
+pub use inspector::{Inspector, binary};
+pub use metrics::Metrics;
+pub use namespace::Namespace;
+pub use network::{Network, Side};
+pub use process::Process;
+pub use requirements::missing;
+pub use views::Views;
+pub use wait::until;

@@ -1,0 +1,131 @@
+//! The counters add up whatever is full, sampled or over budget, and the programs stay within their
+//! budgets.
+
+use inspector::dataplane::{DataPlane, Settings};
+use inspector_common::{Account, Class, HeadBudget, HeadGroup, Sampler, Tally};
+use inspector_tests::kernel::frames::{Random, well_formed};
+use inspector_tests::kernel::{self, XDP_PASS};
+use inspector_tests::skip;
+
+/// Verified instructions that a program may take. On Linux 6.18 it is 11,000 (multi-buffer) and
+/// 16,500 (plain); kernels differ by tens of per cent, and their limit is a million.
+const MAX_VERIFIED: u32 = 30_000;
+
+/// Runs `count` frames of every kind and many flows.
+fn flood(plane: &mut DataPlane, count: usize) {
+    let seeds = well_formed();
+    let mut random = Random(3);
+    for _ in 0..count {
+        let mut frame = seeds[random.below(seeds.len())].clone();
+        // The last byte of the source address, and its port where there is one.
+        for at in [29, 34, 35] {
+            if let Some(byte) = frame.get_mut(at) {
+                *byte = random.byte();
+            }
+        }
+        assert_eq!(plane.test_run("inspector_frags", &frame).expect("a frame fits"), XDP_PASS);
+    }
+}
+
+fn assert_adds_up(account: &Account, frames: u64) {
+    assert_eq!(account.seen, frames);
+    assert!(account.is_consistent(), "{account:?}");
+    let heads =
+        [Tally::HeadSubmitted, Tally::HeadOverBudget, Tally::HeadRingFull].map(|t| account.tallied(t));
+    let icmp = [
+        Class::IcmpEcho,
+        Class::IcmpOther,
+        Class::IcmpError,
+        Class::Icmpv6Echo,
+        Class::Icmpv6Other,
+        Class::Icmpv6Error,
+    ];
+    let wanted: u64 = icmp.iter().map(|class| account.packets_of(*class)).sum();
+    let dns = account.packets_of(Class::Dns);
+    let sum: u64 = heads.iter().sum();
+    assert!(
+        wanted <= sum && sum <= wanted + dns,
+        "{wanted} to {} heads wanted, {sum} accounted for",
+        wanted + dns
+    );
+}
+
+#[tokio::test]
+async fn sampled_and_unsampled() {
+    if let Some(reason) = kernel::missing() {
+        return skip("sampled_and_unsampled", reason);
+    }
+    for one_in in [1, 8] {
+        let settings = Settings { sampler: Sampler::new(one_in, 0), ..Settings::default() };
+        let mut plane = kernel::load(&settings).await;
+        flood(&mut plane, 5_000);
+        let account = kernel::account(&plane);
+        assert_adds_up(&account, 5_000);
+        assert_eq!(account.tallied(Tally::SampledOut) > 0, one_in > 1, "{account:?}");
+        let mut drained = 0;
+        plane.drain_flows(|_, record| drained += record.packets).expect("the flow map can be read");
+        assert_eq!(drained, account.tallied(Tally::FlowInserted) + account.tallied(Tally::FlowUpdated));
+    }
+}
+
+#[tokio::test]
+async fn ring_full() {
+    if let Some(reason) = kernel::missing() {
+        return skip("ring_full", reason);
+    }
+    let settings =
+        Settings { ring_bytes: Some(4096), head_limits: [u32::MAX; HeadGroup::SLOTS], ..Settings::default() };
+    let mut plane = kernel::load(&settings).await;
+    flood(&mut plane, 2_000);
+    let account = kernel::account(&plane);
+    assert_adds_up(&account, 2_000);
+    assert!(account.tallied(Tally::HeadRingFull) > 0, "{account:?}");
+    let read = plane.read_heads(usize::MAX, |_, _| ());
+    assert_eq!(u64::try_from(read).expect("few"), account.tallied(Tally::HeadSubmitted));
+}
+
+#[tokio::test]
+async fn head_budget_spent() {
+    if let Some(reason) = kernel::missing() {
+        return skip("head_budget_spent", reason);
+    }
+    let mut head_limits = HeadBudget::DEFAULT_LIMITS;
+    head_limits[HeadGroup::Dns as usize] = 2;
+    let mut plane = kernel::load(&Settings { head_limits, ..Settings::default() }).await;
+    flood(&mut plane, 2_000);
+    let account = kernel::account(&plane);
+    assert_adds_up(&account, 2_000);
+    assert!(account.tallied(Tally::HeadOverBudget) > 0, "{account:?}");
+}
+
+#[tokio::test]
+async fn flow_map_overrun() {
+    if let Some(reason) = kernel::missing() {
+        return skip("flow_map_overrun", reason);
+    }
+    let mut plane = kernel::load(&Settings { flow_entries: Some(64), ..Settings::default() }).await;
+    flood(&mut plane, 5_000);
+    assert_adds_up(&kernel::account(&plane), 5_000);
+    let mut flows = 0;
+    plane.drain_flows(|_, _| flows += 1).expect("the flow map can be read");
+    assert!(
+        (1..=128).contains(&flows),
+        "{flows} flows in a map for 64 (rounded up by the kernel for each CPU)"
+    );
+}
+
+#[tokio::test]
+async fn programs_stay_within_the_verifiers_budget() {
+    let name = "programs_stay_within_the_verifiers_budget";
+    if let Some(reason) = kernel::missing() {
+        return skip(name, reason);
+    }
+    let mut plane = kernel::load(&Settings::default()).await;
+    for facts in plane.program_facts().expect("the programs are loaded") {
+        let Some(verified) = facts.verified_instructions else {
+            return skip(name, "this kernel doesn't say how many instructions it verified");
+        };
+        println!("{}: {verified} verified instructions", facts.name);
+        assert!(verified <= MAX_VERIFIED, "{}: {verified}", facts.name);
+    }
+}
