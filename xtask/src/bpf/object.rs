@@ -77,7 +77,12 @@ pub(crate) fn build(root: &Path, toolchain: &Toolchain, target: &Target) -> Resu
 /// `cargo VERB` for the BPF crate, unaffected by whatever cargo runs around it.
 pub(crate) fn cargo(root: &Path, toolchain: &Toolchain, target: &Target, verb: &str) -> Command {
     let Toolchain { compiler, linker } = toolchain;
-    let mut command = Command::new(&compiler.cargo);
+    // A cargo looks for its clippy in the user's PATH, where it may be another compiler's: call the one beside it.
+    let program = match verb {
+        "clippy" => compiler.cargo.with_file_name("cargo-clippy"),
+        _ => compiler.cargo.clone(),
+    };
+    let mut command = Command::new(program);
     for (name, _) in env::vars_os().filter(|(name, _)| belongs_to_outer_cargo(name)) {
         command.env_remove(name);
     }
@@ -88,6 +93,7 @@ pub(crate) fn cargo(root: &Path, toolchain: &Toolchain, target: &Target, verb: &
         .args(["--target", target.triple()])
         .arg("--target-dir")
         .arg(target_dir(root))
+        .env("CARGO", &compiler.cargo)
         .env("RUSTC", &compiler.rustc)
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags(target, &linker.path));
     match compiler.origin {
