@@ -19,7 +19,6 @@ impl Iodine {
     pub const DOMAIN: &str = "t.example.net";
 
     /// Opens it with queries of one type, and without the raw UDP that it would rather use.
-    #[must_use]
     pub fn open(client: &Namespace, server: &Namespace, address: &str, query: &str) -> Self {
         let network = "10.78.0.1/24";
         let server = server.spawn(&["iodined", "-f", "-c", "-P", "pw", "-l", address, network, Self::DOMAIN]);
@@ -30,13 +29,14 @@ impl Iodine {
     }
 
     /// Where a file is inside the tunnel.
-    #[must_use]
     pub fn url(&self, name: &str) -> String {
         format!("http://10.78.0.1:{}/{name}", files::PORT)
     }
 }
 
 /// A tunnel for TCP connections through ICMP echo by ptunnel-ng.
+///
+/// It carries one connection reliably: a second one, at the same time or later, often stalls it.
 #[derive(Debug)]
 pub struct Ptunnel {
     _server: Process,
@@ -45,7 +45,6 @@ pub struct Ptunnel {
 
 impl Ptunnel {
     /// Opens it.
-    #[must_use]
     pub fn open(client: &Namespace, server: &Namespace, address: &str) -> Self {
         let target = ["-r127.0.0.1", &format!("-R{}", files::PORT)].map(str::to_owned);
         let target = [target[0].as_str(), target[1].as_str()];
@@ -55,12 +54,22 @@ impl Ptunnel {
     }
 
     /// Where a file is by way of the tunnel.
-    #[must_use]
     pub fn url(&self, name: &str) -> String {
         format!("http://127.0.0.1:2222/{name}")
     }
 }
 
 /// The flags with which curl waits for a tunnel that is still being set up.
-pub const PATIENT: [&str; 7] =
-    ["curl", "--silent", "--fail", "--max-time=50", "--retry=50", "--retry-delay=1", "--retry-connrefused"];
+pub const PATIENT: &[&str] = &[
+    "curl",
+    "--silent",
+    "--show-error",
+    "--fail",
+    "--max-time",
+    "50",
+    "--retry",
+    "50",
+    "--retry-delay",
+    "1",
+    "--retry-connrefused",
+];

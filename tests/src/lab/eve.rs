@@ -1,7 +1,5 @@
 //! Findings as inspector writes them.
 
-use std::path::Path;
-
 use serde_json::Value;
 
 /// One line of EVE JSON.
@@ -10,34 +8,24 @@ pub struct Event(pub Value);
 
 impl Event {
     /// A text in it by its path, such as `/covert/detector`; empty where there is none.
-    #[must_use]
     pub fn text(&self, pointer: &str) -> &str {
         self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Its detector.
-    #[must_use]
     pub fn detector(&self) -> &str {
         self.text("/covert/detector")
     }
 
     /// Whether its severity is one to wake somebody for.
-    #[must_use]
     pub fn is_alert(&self) -> bool {
         matches!(self.text("/covert/severity"), "medium" | "high")
     }
 }
 
 /// Every whole line; panics at one that is no JSON.
-#[must_use]
 pub fn parse(text: &str) -> Vec<Event> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("no JSON ({error}): {line}"));
     whole.lines().map(|line| Event(parse(line))).collect()
-}
-
-/// The events in a file, none if there is no file yet.
-#[must_use]
-pub fn read(path: &Path) -> Vec<Event> {
-    parse(&std::fs::read_to_string(path).unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 import functools
 import http.server
 import pathlib
+import socket
 import sys
 
 
@@ -16,8 +17,12 @@ class Files(http.server.SimpleHTTPRequestHandler):
         self.end_headers()
 
 
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6  # and IPv4 besides
+
+
 folder, port = sys.argv[1:]
 handler = functools.partial(Files, directory=folder)
-with http.server.ThreadingHTTPServer(("", int(port)), handler) as server:
+with Server(("::", int(port)), handler) as server:
     print("ready")
     server.serve_forever()

@@ -1,12 +1,9 @@
 //! Ordinary servers.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
-use super::{Namespace, Process, Side, until};
+use super::{Namespace, Process, Scratch, Side, until};
 
 /// For a server to be there.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,17 +15,14 @@ const HOSTS: usize = 30;
 #[derive(Debug)]
 pub struct Resolver {
     _process: Process,
-    _folder: TempDir,
+    _folder: Scratch,
 }
 
 impl Resolver {
     /// Starts dnsmasq at an address and waits until it answers.
-    #[must_use]
     pub fn start(namespace: &Namespace, address: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let path = folder.path().join("dnsmasq.conf");
-        fs::write(&path, configuration(address)).expect("a file can be written");
-        let file = format!("--conf-file={}", path.display());
+        let folder = Scratch::new();
+        let file = format!("--conf-file={}", folder.write("dnsmasq.conf", configuration(address)));
         let process = namespace.spawn(&["dnsmasq", "--keep-in-foreground", &file]);
         let at = format!("@{address}");
         until("the resolver to answer", PATIENCE, || {
@@ -55,10 +49,9 @@ impl Resolver {
         for typo in ["wwww", "mial", "webmial", "intranett", "printer", "wpad", "isatap", "autodiscover"] {
             let _ = writeln!(queries, "{typo}.example.net A");
         }
-        let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
-        fs::write(file.path(), queries).expect("a file can be written");
-        let path = file.path().to_str().expect("temporary files have plain names");
-        client.run(&["dig", &format!("@{address}"), "+time=2", "+tries=2", "-f", path]);
+        let folder = Scratch::new();
+        let path = folder.write("queries", queries);
+        client.run(&["dig", &format!("@{address}"), "+time=2", "+tries=2", "-f", &path]);
     }
 }
 

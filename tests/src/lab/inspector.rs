@@ -5,13 +5,11 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::{Event, Metrics, Namespace, Process, Scratch, eve, until};
 use serde_json::Value;
-use tempfile::TempDir;
-
-use super::{Event, Metrics, Namespace, Process, eve, until};
 
 /// Where it serves its metrics by default: each namespace has a loopback of its own.
-pub const METRICS: &str = "http://127.0.0.1:9971";
+pub(super) const METRICS: &str = "http://127.0.0.1:9971";
 
 /// For starting and stopping, which take well under a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,9 +46,10 @@ fn build(deps: &Path) -> PathBuf {
         .expect("cargo can be run");
     assert!(output.status.success(), "inspector cannot be built");
     let messages = String::from_utf8_lossy(&output.stdout).into_owned();
-    let executable = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(
-        |message| message.get("executable").and_then(Value::as_str).map(PathBuf::from),
-    );
+    let executable = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| message.get("executable").and_then(Value::as_str).map(PathBuf::from));
     executable.expect("cargo names the binary that it has built")
 }
 
@@ -60,7 +59,7 @@ pub struct Inspector<'a> {
     /// The process itself.
     pub process: Process,
     namespace: &'a Namespace,
-    folder: TempDir,
+    folder: Scratch,
 }
 
 impl<'a> Inspector<'a> {
@@ -83,21 +82,19 @@ impl<'a> Inspector<'a> {
 
     /// Starts it with flags of `run`.
     pub fn start(namespace: &'a Namespace, flags: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let eve = folder.path().join("eve.json");
+        let folder = Scratch::new();
+        let eve = folder.path("eve.json");
         let mut command = namespace.command(binary());
         let process = Process::spawn(command.arg("run").args(flags).arg("--eve").arg(eve));
         Self { process, namespace, folder }
     }
 
     /// The findings so far.
-    #[must_use]
     pub fn events(&self) -> Vec<Event> {
-        eve::read(&self.folder.path().join("eve.json"))
+        eve::parse(&String::from_utf8_lossy(&self.folder.read("eve.json")))
     }
 
     /// Waits for an alert of a detector.
-    #[must_use]
     pub fn alert(&self, detector: &str, limit: Duration) -> Event {
         let what = format!("an alert of {detector} in {}", self.namespace.name());
         until(&what, limit, || {
@@ -106,7 +103,6 @@ impl<'a> Inspector<'a> {
     }
 
     /// What it serves at a path, if it does so with success.
-    #[must_use]
     pub fn get(&self, path: &str) -> Option<String> {
         let url = format!("{METRICS}{path}");
         let mut curl = self.namespace.spawn(&["curl", "--silent", "--fail", "--max-time", "5", &url]);
@@ -114,13 +110,11 @@ impl<'a> Inspector<'a> {
     }
 
     /// Its metrics now.
-    #[must_use]
     pub fn metrics(&self) -> Metrics {
         Metrics(self.get("/metrics").expect("the metrics can be read"))
     }
 
     /// Ends it as Ctrl-C does, and gives all it has found.
-    #[must_use]
     pub fn stop(mut self) -> Vec<Event> {
         self.process.signal("INT");
         let status = self.process.wait(PATIENCE);

@@ -6,7 +6,6 @@ pub struct Metrics(pub String);
 
 impl Metrics {
     /// The sum of a metric's series that have all these labels; `None` where there is none.
-    #[must_use]
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let series = |line: &str| {
             let (key, value) = line.rsplit_once(' ')?;
@@ -20,7 +19,6 @@ impl Metrics {
     }
 
     /// Packets of a class that came in by an interface.
-    #[must_use]
     pub fn packets(&self, interface: &str, class: &str) -> f64 {
         let labels = [("interface", interface), ("direction", "ingress"), ("class", class)];
         self.value("inspector_packets_total", &labels).unwrap_or(0.0)

@@ -2,6 +2,10 @@
 //!
 //! Each test builds a [`Network`] of its own, so that tests run in parallel and nothing they do reaches the
 //! host's interfaces. Whatever is started in it dies with it, also when the test panics or is killed.
+#![allow(
+    clippy::must_use_candidate,
+    reason = "tools are run for their effects, and a guard says itself what it guards"
+)]
 
 pub mod covert;
 pub mod eve;
@@ -13,15 +17,17 @@ mod namespace;
 mod network;
 mod process;
 mod requirements;
+mod scratch;
 mod views;
 mod wait;
 
 pub use eve::Event;
 pub use inspector::{Inspector, binary};
 pub use metrics::Metrics;
-pub use namespace::Namespace;
+pub use namespace::{Namespace, remove_all};
 pub use network::{Network, Side};
 pub use process::Process;
 pub use requirements::missing;
+pub use scratch::Scratch;
 pub use views::Views;
 pub use wait::until;

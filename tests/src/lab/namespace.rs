@@ -32,13 +32,14 @@ impl Namespace {
         let namespace = Self { name: format!("{}{number}-{role}", own_prefix()) };
         // The first `ip netns add` since boot mounts a folder, and several at once disturb each other.
         let what = format!("adding the namespace {}", namespace.name);
-        until(&what, Duration::from_secs(5), || succeeds("ip", &["netns", "add", &namespace.name]).then_some(()));
+        until(&what, Duration::from_secs(5), || {
+            succeeds("ip", &["netns", "add", &namespace.name]).then_some(())
+        });
         namespace.ip("link set lo up");
         namespace
     }
 
     /// Its name, for `ip -n`.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -79,10 +80,10 @@ impl Namespace {
     }
 
     /// Number of the XDP program attached to an interface, in whatever mode.
-    #[must_use]
     pub fn xdp_program(&self, interface: &str) -> Option<u64> {
-        let links: Value = serde_json::from_str(&self.ip(&format!("-json -details link show dev {interface}")))
-            .expect("ip writes JSON");
+        let links: Value =
+            serde_json::from_str(&self.ip(&format!("-json -details link show dev {interface}")))
+                .expect("ip writes JSON");
         links.pointer("/0/xdp/prog/id").and_then(Value::as_u64)
     }
 }

@@ -37,7 +37,6 @@ pub struct Network {
 
 impl Network {
     /// Client and server on one cable.
-    #[must_use]
     pub fn direct() -> Self {
         let client = Side::new("client", "10.77.0.1", "fd77::1");
         let server = Side::new("server", "10.77.0.2", "fd77::2");
@@ -49,7 +48,6 @@ impl Network {
     }
 
     /// Client and server on two sides of a router.
-    #[must_use]
     pub fn routed() -> Self {
         let client = Side::new("client", "10.77.1.2", "fd77:1::2");
         let server = Side::new("server", "10.77.2.2", "fd77:2::2");
@@ -71,7 +69,6 @@ impl Network {
     }
 
     /// The router; panics where there is none.
-    #[must_use]
     pub fn router(&self) -> &Namespace {
         self.router.as_ref().expect("this network has a router")
     }

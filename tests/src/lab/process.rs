@@ -1,21 +1,18 @@
 //! Processes whose output goes to files, and that end when their owner does.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
-use super::until;
+use super::{Scratch, until};
 
 /// A running process. Dropping it kills it and everything it has started.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     shown: String,
-    folder: TempDir,
+    folder: Scratch,
     status: Option<ExitStatus>,
 }
 
@@ -27,10 +24,12 @@ impl Process {
 
     /// The same with standard output going elsewhere.
     pub fn spawn_into(command: &mut Command, stdout: Option<Stdio>) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let file = |name| File::create(folder.path().join(name)).expect("a file can be made there");
+        let folder = Scratch::new();
+        let file = |name| File::create(folder.path(name)).expect("a file can be made there");
         let words = [command.get_program()].into_iter().chain(command.get_args());
-        let shown = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        let first_lines =
+            words.map(|word| word.to_string_lossy().lines().next().unwrap_or_default().to_owned());
+        let shown = first_lines.collect::<Vec<_>>().join(" ");
         command
             .stdin(Stdio::null())
             .stdout(stdout.unwrap_or_else(|| file("stdout").into()))
@@ -41,32 +40,22 @@ impl Process {
     }
 
     /// Its process id.
-    #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// What it has written to standard output so far.
-    #[must_use]
     pub fn stdout(&self) -> String {
         self.output("stdout")
     }
 
     /// What it has written to standard error so far.
-    #[must_use]
     pub fn stderr(&self) -> String {
         self.output("stderr")
     }
 
-    /// Where its standard output goes, unless it went elsewhere.
-    #[must_use]
-    pub fn stdout_path(&self) -> PathBuf {
-        self.folder.path().join("stdout")
-    }
-
     fn output(&self, name: &str) -> String {
-        let bytes = fs::read(self.folder.path().join(name)).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        String::from_utf8_lossy(&self.folder.read(name)).into_owned()
     }
 
     /// Its status, if it has ended.
@@ -124,7 +113,8 @@ fn report(shown: &str, stdout: &str, stderr: &str) {
 
 /// By the shell, since the standard library has no signals.
 fn send(signal: &str, target: &str) {
-    let status = Command::new("sh").args(["-c", r#"kill -s "$0" -- "$1" 2>/dev/null"#, signal, target]).status();
+    let status =
+        Command::new("sh").args(["-c", r#"kill -s "$0" -- "$1" 2>/dev/null"#, signal, target]).status();
     // A process that is gone needs no signal.
     let _ = status;
 }

@@ -9,12 +9,11 @@ use super::Namespace;
 const ALWAYS: [&str; 4] = ["ip", "setpriv", "sh", "curl"];
 
 /// Why a test that needs these tools cannot run here, if it can't.
-#[must_use]
 pub fn missing(tools: &[&str]) -> Option<String> {
+    static MACHINE: OnceLock<Option<String>> = OnceLock::new();
     if let Some(tool) = ALWAYS.iter().chain(tools).find(|tool| !is_installed(tool)) {
         return Some(format!("{tool} is not installed"));
     }
-    static MACHINE: OnceLock<Option<String>> = OnceLock::new();
     MACHINE.get_or_init(|| crate::kernel::missing().map(str::to_owned).or_else(no_namespaces)).clone()
 }
 

@@ -12,7 +12,6 @@ pub struct Views<'a> {
 
 impl<'a> Views<'a> {
     /// Starts all three.
-    #[must_use]
     pub fn of(network: &'a Network) -> Self {
         let client = Inspector::watch(&network.client.namespace, &["eth0"]);
         let router = Inspector::watch(network.router(), &["lan", "wan"]);
@@ -29,7 +28,6 @@ impl<'a> Views<'a> {
     }
 
     /// Ends all, and gives the alerts of each with the name of its place.
-    #[must_use]
     pub fn stop(self) -> Vec<(&'static str, Event)> {
         let alerts = |(place, inspector): (&'static str, Inspector<'_>)| {
             inspector.stop().into_iter().filter(Event::is_alert).map(move |event| (place, event))
