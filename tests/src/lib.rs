@@ -6,6 +6,7 @@
     reason = "tests panic, so that the stack trace survives"
 )]
 
+pub mod capture;
 pub mod corpus;
 pub mod kernel;
 pub mod lab;

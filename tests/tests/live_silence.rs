@@ -7,7 +7,7 @@ use inspector_tests::skip;
 
 /// Has the three views look at some traffic; panics at an alert, or if a view has not seen that many packets of
 /// each class, by whatever interface.
-fn assert_silent(network: &Network, classes: &[(&str, f64)], traffic: impl FnOnce()) {
+fn assert_silent(network: &Network, classes: &[(&str, u64)], traffic: impl FnOnce()) {
     let views = Views::of(network);
     traffic();
     for (class, packets) in classes {
@@ -27,7 +27,7 @@ fn ping() {
         let words = [&["ping", "-q", "-w", "20"], flags, &[address]].concat();
         network.client.run(&words);
     };
-    assert_silent(&network, &[("icmp_echo", 60.0), ("icmpv6_echo", 30.0)], || {
+    assert_silent(&network, &[("icmp_echo", 60), ("icmpv6_echo", 30)], || {
         for address in [network.server.address, network.server.address6] {
             ping(&["-c", "20", "-i", "0.1"], address);
             ping(&["-c", "20", "-i", "0.1", "-s", "1400"], address);
@@ -46,7 +46,7 @@ fn dns_look_ups() {
     let network = Network::routed();
     let address = network.server.address;
     let resolver = Resolver::start(&network.server.namespace, address);
-    assert_silent(&network, &[("dns", 100.0)], || resolver.look_up_everything(&network.client, address));
+    assert_silent(&network, &[("dns", 100)], || resolver.look_up_everything(&network.client, address));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn http_downloads() {
     let files = FileServer::start(&network.server.namespace);
     let offered = random(2_000_000);
     files.folder.write("page", &offered);
-    assert_silent(&network, &[("tcp", 100.0)], || {
+    assert_silent(&network, &[("tcp", 100)], || {
         let here = Scratch::new();
         let page = here.path("page");
         for host in [network.server.address.to_owned(), format!("[{}]", network.server.address6)] {
@@ -78,7 +78,7 @@ fn iperf3() {
     let address = network.server.address;
     let mut server = network.server.namespace.spawn(&["iperf3", "--server", "--forceflush"]);
     server.wait_for_output("Server listening", std::time::Duration::from_secs(20));
-    assert_silent(&network, &[("tcp", 1_000.0), ("udp", 1_000.0)], || {
+    assert_silent(&network, &[("tcp", 1_000), ("udp", 1_000)], || {
         let run = |flags: &[&str]| {
             network.client.run(&[&["iperf3", "--client", address, "--time", "2"], flags].concat());
         };

@@ -59,6 +59,11 @@ impl Ptunnel {
     }
 }
 
+/// Sends a server a little data in echo requests, by Python.
+pub fn whisper(client: &Namespace, address: &str) {
+    client.run(&["python3", "-c", include_str!("whisper.py"), address]);
+}
+
 /// The flags with which curl waits for a tunnel that is still being set up.
 pub const PATIENT: &[&str] = &[
     "curl",

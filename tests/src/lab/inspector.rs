@@ -31,6 +31,13 @@ pub fn binary() -> &'static Path {
     })
 }
 
+/// `inspector run` in a namespace, with flags; not started yet.
+pub fn run(namespace: &Namespace, flags: &[&str]) -> Command {
+    let mut command = namespace.command(binary());
+    command.arg("run").args(flags);
+    command
+}
+
 fn build(deps: &Path) -> PathBuf {
     let folder = deps.parent().and_then(Path::file_name).expect("cargo's folders are named by profile");
     let profile = if folder == "debug" { "dev".into() } else { folder.to_string_lossy() };
@@ -84,8 +91,7 @@ impl<'a> Inspector<'a> {
     pub fn start(namespace: &'a Namespace, flags: &[&str]) -> Self {
         let folder = Scratch::new();
         let eve = folder.path("eve.json");
-        let mut command = namespace.command(binary());
-        let process = Process::spawn(command.arg("run").args(flags).arg("--eve").arg(eve));
+        let process = Process::spawn(run(namespace, flags).args(["--eve", &eve]));
         Self { process, namespace, folder }
     }
 

@@ -8,8 +8,10 @@
 )]
 
 pub mod covert;
+mod ended;
 pub mod eve;
 pub mod files;
+pub mod foreign;
 pub mod honest;
 mod inspector;
 mod metrics;
@@ -21,8 +23,9 @@ mod scratch;
 mod views;
 mod wait;
 
+pub use ended::Ended;
 pub use eve::Event;
-pub use inspector::{Inspector, binary};
+pub use inspector::{Inspector, binary, run};
 pub use metrics::Metrics;
 pub use namespace::{Namespace, remove_all};
 pub use network::{Network, Side};

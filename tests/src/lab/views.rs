@@ -20,7 +20,7 @@ impl<'a> Views<'a> {
     }
 
     /// Panics unless each has counted at least so many packets of a class, by whatever interface.
-    pub fn assert_seen(&self, class: &str, packets: f64) {
+    pub fn assert_seen(&self, class: &str, packets: u64) {
         for (place, inspector) in &self.places {
             let seen = inspector.metrics().value("inspector_packets_total", &[("class", class)]);
             assert!(seen >= Some(packets), "{place} has seen {seen:?} packets of {class}, not {packets}");
