@@ -66,7 +66,7 @@ impl<const MULTI_BUFFER: bool> XdpFrame<MULTI_BUFFER> {
                 return false;
             }
             // SAFETY: the word lies in the frame, and done + 8 <= N.
-            unsafe { to.add(done).cast::<u64>().write((word as *const u64).read_unaligned()) };
+            unsafe { to.add(done).cast::<u64>().write_unaligned((word as *const u64).read_unaligned()) };
             done += 8;
         }
         let last = bounded(len as u32 - 8);

@@ -52,7 +52,8 @@ fn submit<const MULTI_BUFFER: bool, const N: usize>(
     // the eight bytes of a UDP or ICMP header. What lies past `captured` stays unset and is never
     // read: userspace goes by `captured`.
     unsafe {
-        let is_copied = frame.copy::<N>(packet.l4_offset, u32::from(captured), (&raw mut (*record).data).cast());
+        let is_copied =
+            frame.copy::<N>(packet.l4_offset, u32::from(captured), (&raw mut (*record).data).cast());
         let captured = if is_copied { captured } else { 0 };
         (&raw mut (*record).meta).write(HeadMeta::new(packet, now_ns, captured));
     }

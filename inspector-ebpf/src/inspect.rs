@@ -65,6 +65,10 @@ fn account(ifindex: u32) -> Option<&'static mut Account> {
 
 /// Adds the packet to its flow's record.
 #[inline(always)]
+#[expect(
+    clippy::needless_borrows_for_generic_args,
+    reason = "passed by value they would be copied to the stack"
+)]
 fn flow(packet: &Packet, now_ns: u64) -> Tally {
     if let Some(record) = maps::FLOWS.get_ptr_mut(&packet.key) {
         // SAFETY: the entry outlives the program's run; a second writer could at most lose a count.
