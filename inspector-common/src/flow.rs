@@ -171,3 +171,44 @@ impl FlowRecord {
         Anomalies(self.anomalies)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Class, SliceFrame, Start, classify};
+
+    #[test]
+    fn a_record_accumulates_and_a_reversed_key_is_the_other_direction() {
+        // IPv4, UDP 1 → 2, then the same with another TTL and 4 bytes more.
+        let mut frame = [0u8; 46];
+        frame[12..24].copy_from_slice(&[8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17]);
+        frame[34..42].copy_from_slice(&[0, 1, 0, 2, 0, 8, 0, 0]);
+        let first = classify(&SliceFrame::new(&frame[..42], 60), Start::Ethernet, 1, Direction::Egress);
+        (frame[17], frame[22], frame[39]) = (32, 5, 12);
+        let second = classify(&SliceFrame::new(&frame, 64), Start::Ethernet, 1, Direction::Egress);
+        assert_eq!(first.key, second.key);
+
+        let mut record = FlowRecord::first(&first, 10);
+        record.update(&second, 25);
+        let expected = FlowRecord {
+            packets: 2,
+            bytes: 124,
+            payload_bytes: 4,
+            first_ns: 10,
+            last_ns: 25,
+            anomalies: 0,
+            min_len: 28,
+            max_len: 32,
+            min_ttl: 5,
+            max_ttl: 64,
+            tcp_flags: 0,
+            class: Class::Udp as u8,
+            reserved: [0; 4],
+        };
+        assert_eq!(record, expected);
+
+        let reversed = first.key.reversed();
+        assert_eq!((reversed.src_port, reversed.dst_port, reversed.direction()), (2, 1, Direction::Egress));
+        assert_eq!(reversed.reversed(), first.key);
+    }
+}

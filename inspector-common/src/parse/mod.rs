@@ -9,6 +9,9 @@ mod ipv4;
 mod ipv6;
 mod transport;
 
+#[cfg(test)]
+mod tests;
+
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use bytemuck::Zeroable as _;
