@@ -65,6 +65,13 @@ impl<'a> Message<'a> {
         u16::try_from(sum).unwrap_or_default()
     }
 
+    /// The captured data without what is random by design: the nonce of node information queries (RFC 4620).
+    #[must_use]
+    pub fn data_after_nonce(&self) -> &'a [u8] {
+        let nonce_len = if self.is_v6 && matches!(self.kind, 139 | 140) { 8 } else { 0 };
+        self.data.get(nonce_len..).unwrap_or_default()
+    }
+
     /// Whether it answers another message, by its type (IANA).
     #[must_use]
     pub fn is_reply(&self) -> bool {

@@ -198,10 +198,12 @@ impl Pair {
 
     /// Takes in a message other than an error; `false` where it changed no evidence.
     pub(super) fn observe(&mut self, message: &Message<'_>, time_ns: u64) -> bool {
+        let data = message.data_after_nonce();
+        let skipped = u32::try_from(message.data.len() - data.len()).unwrap_or_default();
         let payload = Payload {
             kind: message.kind,
-            data: message.data,
-            len: message.data_len,
+            data,
+            len: message.data_len.saturating_sub(skipped),
             unseen: message.unseen_sum(),
             time_ns,
         };

@@ -28,7 +28,7 @@ const ANCHOR_LEAST_S: f64 = 10.0;
 const MAX_PERIOD: usize = 32;
 
 /// New bytes attributed to a packet whose visible data is known, but whose checksum gives a change away in
-/// what was not length(payload.data) >= payload.len. At least one 16-bit word; the true number is unknown.
+/// what was not captured. At least one 16-bit word; the true number is unknown.
 const UNSEEN_NEW: u32 = 16;
 
 /// What is new in a payload.

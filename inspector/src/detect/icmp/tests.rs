@@ -356,6 +356,33 @@ fn timestamp_and_mask_queries_are_silent() {
     assert_silent("queries", &all);
 }
 
+#[test]
+fn nonces_of_node_information_queries_are_silent() {
+    let mut random = Random(17);
+    let mut detector = IcmpPayload::new(Thresholds::default());
+    let mut found = vec![];
+    for seq in 0..60_u64 {
+        let mut bytes = vec![139, 0, 0, 0, 0, 2, 0, 0];
+        bytes.extend(random.bytes(8));
+        bytes.extend(address(2));
+        let mut meta = HeadMeta::zeroed();
+        meta.time_ns = START + seq * SECOND;
+        meta.key = FlowKey {
+            src: address(1),
+            dst: address(2),
+            protocol: 58,
+            flags: FlowKey::IPV6,
+            ..FlowKey::zeroed()
+        };
+        meta.l4_len = 32;
+        meta.l4_header_len = 8;
+        meta.class = Class::Icmpv6Other as u8;
+        let head = Head { meta: &meta, bytes: &bytes };
+        detector.observe(&Observation { head, content: dissect::dissect(&head) }, &mut found);
+    }
+    assert!(found.is_empty(), "{:?}", found.first());
+}
+
 /// An error that quotes a UDP datagram of `datagram` bytes, and carries `behind` after it.
 fn error(number: u16, datagram: &[u8], behind: &[u8]) -> Sent {
     let len = u16::try_from(28 + datagram.len()).unwrap().to_be_bytes();
