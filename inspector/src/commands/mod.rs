@@ -16,8 +16,13 @@ pub const DAMAGED: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Says on stderr why the command could not run.
-#[expect(clippy::print_stderr, reason = "this is where failures reach the user")]
 fn fail(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("inspector: {error}");
+    complain(error);
     ExitCode::from(FAILED)
+}
+
+/// Says on stderr what went wrong.
+#[expect(clippy::print_stderr, reason = "this is where failures reach the user")]
+fn complain(error: &dyn std::error::Error) {
+    eprintln!("inspector: {error}");
 }

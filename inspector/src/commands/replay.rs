@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use inspector_common::Sampler;
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::outputs::Outputs;
 use super::summary::Summary;
-use super::{DAMAGED, FAILED, OK, fail};
+use super::{DAMAGED, FAILED, OK, complain, fail};
 use crate::capture::{CaptureError, CaptureReader};
 use crate::cli::{Format, ReplayArgs};
 use crate::engine::Engine;
@@ -17,6 +17,7 @@ use crate::replay::Replay;
 use crate::sinks::Context;
 
 /// Runs the command.
+#[must_use]
 pub fn run(args: &ReplayArgs) -> ExitCode {
     let context = Context { sampling_ratio: 1.0 / f64::from(args.sample), ..Context::default() };
     let mut outputs = match Outputs::open(args.eve.as_deref(), args.format, context) {
@@ -28,7 +29,7 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
         let code = match capture(args, path, &mut outputs) {
             Ok(()) => OK,
             Err(error) => {
-                error!("{error}");
+                complain(&error);
                 if error.is_damage() { DAMAGED } else { FAILED }
             }
         };

@@ -19,7 +19,7 @@ use crate::cli::{Format, RunArgs};
 use crate::dataplane::{self, DataPlane, DataplaneError, Settings};
 use crate::engine::Engine;
 use crate::metrics::server::BindError;
-use crate::metrics::{self, Attachment};
+use crate::metrics::{self, Attachment, InterfaceAccount};
 use crate::sinks::{Context, SinkError};
 
 /// How often the ring of heads is looked at; the kernel only wakes us when much has piled up.
@@ -44,6 +44,7 @@ enum RunError {
 }
 
 /// Runs the command.
+#[must_use]
 pub fn run(args: &RunArgs) -> ExitCode {
     // One thread: the work of a drain is small, and privileges are given up for each thread apart.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -116,6 +117,14 @@ fn announce(args: &RunArgs, attachments: &[Attachment], metrics: &str) {
         None => eprintln!("findings  here (add --eve FILE for EVE JSON)"),
     }
     eprintln!("Ctrl-C detaches and ends.");
+}
+
+/// Says on stderr what each interface has seen.
+#[expect(clippy::print_stderr, reason = "this is for the person who ends the command")]
+fn summarize(accounts: &[InterfaceAccount]) {
+    for account in accounts {
+        eprintln!("{}", Summary { name: &account.interface, account: &account.account, flows: None });
+    }
 }
 
 /// What ends a run, or has it reopen its files.
@@ -191,13 +200,9 @@ impl Watch {
         self.plane.detach();
         while self.heads(HEADS_AT_ONCE) > 0 {}
         self.drain();
+        info!("detached");
         match self.plane.accounts().read() {
-            Ok(accounts) => {
-                for account in &accounts {
-                    let name = &account.interface;
-                    info!("detached\n{}", Summary { name, account: &account.account, flows: None });
-                }
-            }
+            Ok(accounts) => summarize(&accounts),
             Err(error) => error!("{error}"),
         }
     }
