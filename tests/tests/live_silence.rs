@@ -46,7 +46,9 @@ fn dns_look_ups() {
     let network = Network::routed();
     let address = network.server.address;
     let resolver = Resolver::start(&network.server.namespace, address);
-    assert_silent(&network, &[("dns", 100)], || resolver.look_up_everything(&network.client, address));
+    assert_silent(&network, &[("dns", 100)], || {
+        resolver.look_up_everything(&network.client, address);
+    });
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that is done to this project other than compiling it.
 
 mod bpf;
+mod demo;
 mod error;
 mod run;
 mod setup;
@@ -33,6 +34,8 @@ enum Task {
         #[arg(last = true)]
         flags: Vec<String>,
     },
+    /// Show inspector at work: covert channels and ordinary traffic between network namespaces, in half a minute
+    Demo,
     /// Run every check and test; with arguments for `cargo test`, only the tests
     Test {
         /// Arguments of `cargo test`
@@ -64,6 +67,7 @@ fn perform(task: &Task, root: &Path) -> Result<ExitCode, Error> {
             println!("{}", bpf::object::build(root, &toolchain, &workspace::host())?.display());
         }
         Task::Run { flags } => run::run(root, flags)?,
+        Task::Demo => demo::run(root)?,
         Task::Test { filter } => return test::run(root, filter),
     }
     Ok(ExitCode::SUCCESS)

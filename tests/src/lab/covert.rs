@@ -15,8 +15,8 @@ pub struct Iodine {
 }
 
 impl Iodine {
-    /// The domain it hides under.
-    pub const DOMAIN: &str = "t.example.net";
+    /// The domain it hides under: not the honest resolver's, since names are judged by domain.
+    pub const DOMAIN: &str = "t.example.org";
 
     /// Opens it with queries of one type, and without the raw UDP that it would rather use.
     pub fn open(client: &Namespace, server: &Namespace, address: &str, query: &str) -> Self {

@@ -31,8 +31,9 @@ impl Resolver {
         Self { _process: process, _folder: folder }
     }
 
-    /// Looks up what a mail server, a browser and a mistyping user look up, some dozens of names.
-    pub fn look_up_everything(&self, client: &Side, address: &str) {
+    /// Looks up what a mail server, a browser and a mistyping user look up, some dozens of names; says how many
+    /// look-ups that were.
+    pub fn look_up_everything(&self, client: &Side, address: &str) -> usize {
         let mut queries = String::new();
         for host in 1..=HOSTS {
             for kind in ["A", "AAAA"] {
@@ -50,8 +51,9 @@ impl Resolver {
             let _ = writeln!(queries, "{typo}.example.net A");
         }
         let folder = Scratch::new();
-        let path = folder.write("queries", queries);
+        let path = folder.write("queries", &queries);
         client.run(&["dig", &format!("@{address}"), "+time=2", "+tries=2", "-f", &path]);
+        queries.lines().count()
     }
 }
 

@@ -49,23 +49,22 @@ impl Network {
 
     /// Client and server on two sides of a router.
     pub fn routed() -> Self {
-        let client = Side::new("client", "10.77.1.2", "fd77:1::2");
-        let server = Side::new("server", "10.77.2.2", "fd77:2::2");
         let router = Namespace::new("router");
-        cable(&client.namespace, "eth0", &router, "lan");
-        cable(&server.namespace, "eth0", &router, "wan");
         for key in ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"] {
             router.run(&["sh", "-c", r#"echo 1 > "/proc/sys/$(echo "$0" | tr . /)""#, key]);
         }
-        for (side, interface, gateway, gateway6) in
-            [(&client, "lan", "10.77.1.1", "fd77:1::1"), (&server, "wan", "10.77.2.1", "fd77:2::1")]
-        {
-            address(&router, interface, gateway, gateway6);
-            address(&side.namespace, "eth0", side.address, side.address6);
-            side.namespace.ip(&format!("route add default via {gateway}"));
-            side.namespace.ip(&format!("-6 route add default via {gateway6}"));
-        }
+        let client = Side::new("client", "10.77.1.2", "fd77:1::2");
+        let server = Side::new("server", "10.77.2.2", "fd77:2::2");
+        connect(&client, &router, "lan", "10.77.1.1", "fd77:1::1");
+        connect(&server, &router, "wan", "10.77.2.1", "fd77:2::1");
         Self { client, router: Some(router), server }
+    }
+
+    /// A second server, behind an interface `wan2` of the router.
+    pub fn second_server(&self) -> Side {
+        let server = Side::new("server2", "10.77.3.2", "fd77:3::2");
+        connect(&server, self.router(), "wan2", "10.77.3.1", "fd77:3::1");
+        server
     }
 
     /// The router; panics where there is none.
@@ -78,6 +77,15 @@ fn cable(left: &Namespace, left_name: &str, right: &Namespace, right_name: &str)
     left.ip(&format!("link add {left_name} type veth peer name {right_name} netns {}", right.name()));
     left.ip(&format!("link set {left_name} up"));
     right.ip(&format!("link set {right_name} up"));
+}
+
+/// Connects a side to an interface of the router, which is its way to everywhere else.
+fn connect(side: &Side, router: &Namespace, interface: &str, gateway: &str, gateway6: &str) {
+    cable(&side.namespace, "eth0", router, interface);
+    address(router, interface, gateway, gateway6);
+    address(&side.namespace, "eth0", side.address, side.address6);
+    side.namespace.ip(&format!("route add default via {gateway}"));
+    side.namespace.ip(&format!("-6 route add default via {gateway6}"));
 }
 
 fn address(namespace: &Namespace, interface: &str, v4: &str, v6: &str) {

@@ -1,0 +1,30 @@
+//! Half a minute of inspector at work: two real tunnels carry a file each, next to ordinary traffic, between
+//! network namespaces that are made for it and go away with it. `cargo xtask demo` builds and runs it.
+
+mod interrupt;
+mod ordinary;
+mod screen;
+mod stage;
+mod verdict;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use inspector_tests::lab::missing;
+
+/// What it calls, other than what everything in the lab calls.
+const TOOLS: [&str; 9] =
+    ["iodine", "iodined", "ifconfig", "ptunnel-ng", "ping", "dnsmasq", "dig", "python3", "sha256sum"];
+
+fn main() -> ExitCode {
+    let _files = interrupt::prepare();
+    if let Some(reason) = missing(&TOOLS) {
+        eprintln!("demo: {reason}; `cargo xtask demo` sees to that");
+        return ExitCode::FAILURE;
+    }
+    // A panic unwinds through the owners of all namespaces and processes, which clean up.
+    match catch_unwind(AssertUnwindSafe(stage::play)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) | Err(_) => ExitCode::FAILURE,
+    }
+}
