@@ -14,9 +14,10 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 const INTERRUPT_CODE: i32 = 130;
 
 /// Has interrupts clean up, and panics say only why. Gives the folder of all temporary files.
-pub(crate) fn prepare() -> TempDir {
-    let files = tempfile::tempdir().expect("a temporary folder can be made");
-    tempfile::env::override_temp_dir(files.path()).expect("nobody has chosen a folder before");
+pub(crate) fn prepare() -> io::Result<TempDir> {
+    let files = tempfile::tempdir()?;
+    // Fails only where somebody else has chosen a folder, and nobody has.
+    let _ = tempfile::env::override_temp_dir(files.path());
     panic::set_hook(Box::new(|info| {
         while INTERRUPTED.load(Ordering::SeqCst) {
             thread::park();
@@ -28,7 +29,10 @@ pub(crate) fn prepare() -> TempDir {
     }));
     let folder = files.path().to_owned();
     thread::spawn(move || {
-        wait().expect("signals can be waited for");
+        if let Err(error) = wait() {
+            eprintln!("demo: Ctrl-C will not clean up ({error})");
+            return;
+        }
         INTERRUPTED.store(true, Ordering::SeqCst);
         remove_all();
         // Whatever is left of them, the system clears /tmp.
@@ -36,7 +40,7 @@ pub(crate) fn prepare() -> TempDir {
         eprintln!("\ndemo: interrupted; everything is cleaned up");
         process::exit(INTERRUPT_CODE);
     });
-    files
+    Ok(files)
 }
 
 fn wait() -> io::Result<()> {

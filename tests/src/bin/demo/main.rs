@@ -17,7 +17,13 @@ const TOOLS: [&str; 9] =
     ["iodine", "iodined", "ifconfig", "ptunnel-ng", "ping", "dnsmasq", "dig", "python3", "sha256sum"];
 
 fn main() -> ExitCode {
-    let _files = interrupt::prepare();
+    let _files = match interrupt::prepare() {
+        Ok(files) => files,
+        Err(error) => {
+            eprintln!("demo: no temporary folder can be made ({error}); look at TMPDIR");
+            return ExitCode::FAILURE;
+        }
+    };
     if let Some(reason) = missing(&TOOLS) {
         eprintln!("demo: {reason}; `cargo xtask demo` sees to that");
         return ExitCode::FAILURE;

@@ -28,7 +28,7 @@ pub(crate) fn play() -> bool {
     let inspector = Inspector::watch(network.router(), &["lan", "wan*"]);
     let mut transcript = Transcript { inspector: &inspector, shown: 0 };
     screen.say("the router starts inspector run -i lan -i 'wan*'");
-    Screen::quote(watching(&inspector).trim_end());
+    Screen::quote(&watching(&inspector));
 
     let mut ordinary = Ordinary::begin(&network);
     ordinary.browse();
@@ -61,7 +61,7 @@ pub(crate) fn play() -> bool {
 fn watching(inspector: &Inspector<'_>) -> String {
     let said = inspector.process.stderr();
     let lines = said.lines().filter(|line| line.starts_with("watching"));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What inspector writes for people, as far as it has not been shown.
