@@ -16,7 +16,7 @@ pub(super) static TTL: Signature = Signature {
     id: 9_100_106,
     rev: 1,
     detector: "dns-volume",
-    title: "COVERT DNS answers carry data in their TTL",
+    title: "Covert channel in DNS TTLs",
     pattern: "EN4 State/Value Modulation",
     attack: "T1071.004",
     hint: "Ask the resolver for this name yourself and watch the TTL; find the process that asks for it so often",
