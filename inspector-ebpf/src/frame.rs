@@ -59,6 +59,9 @@ impl<const MULTI_BUFFER: bool> XdpFrame<MULTI_BUFFER> {
     #[inline(always)]
     unsafe fn copy_words<const N: usize>(&self, from: u32, len: usize, to: *mut u8) -> bool {
         let start = self.data + bounded(from);
+        // Once more: the caller's check told the compiler that `len` is at most N, and verifiers before
+        // Linux 6.12 follow the loop past N unless it is compared with N itself.
+        let len = bounded(len as u32);
         let mut done = 0;
         while done + 8 <= N && done + 8 <= len {
             let word = start + done;

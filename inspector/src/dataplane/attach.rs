@@ -119,16 +119,21 @@ pub(super) fn load(ebpf: &mut Ebpf) -> Result<Vec<&'static str>, DataplaneError>
     for variant in VARIANTS {
         match program(ebpf, variant)?.load() {
             Ok(()) => loaded.push(variant),
-            Err(source) => refusal = Some(refused(variant, source)),
+            Err(source) => {
+                let error = refused(variant, source);
+                // Older kernels are meant to refuse the first one.
+                if variant == VARIANTS[0] {
+                    debug!("{error}")
+                } else {
+                    warn!("{error}")
+                }
+                refusal = Some(error);
+            }
         }
     }
     match refusal {
         Some(error) if loaded.is_empty() => Err(error),
-        Some(error) => {
-            debug!("{error}");
-            Ok(loaded)
-        }
-        None => Ok(loaded),
+        _ => Ok(loaded),
     }
 }
 
