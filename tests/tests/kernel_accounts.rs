@@ -1,5 +1,6 @@
 //! The counters add up whatever is full, sampled or over budget, and the programs stay within their
 //! budgets.
+#![expect(clippy::expect_used, reason = "a test's helpers panic like the test itself")]
 
 use inspector::dataplane::{DataPlane, Settings};
 use inspector_common::{Account, Class, HeadBudget, HeadGroup, Sampler, Tally};

@@ -123,9 +123,9 @@ pub(super) fn load(ebpf: &mut Ebpf) -> Result<Vec<&'static str>, DataplaneError>
                 let error = refused(variant, source);
                 // Older kernels are meant to refuse the first one.
                 if variant == VARIANTS[0] {
-                    debug!("{error}")
+                    debug!("{error}");
                 } else {
-                    warn!("{error}")
+                    warn!("{error}");
                 }
                 refusal = Some(error);
             }
