@@ -1,5 +1,7 @@
 //! The kernel and the host build say the same of every Ethernet packet of the corpus.
 
+use std::path::PathBuf;
+
 use inspector::capture::{CaptureReader, LinkType};
 use inspector_common::Sampler;
 use inspector_tests::kernel::{self, Twin, frames};
@@ -46,22 +48,30 @@ async fn every_ethernet_packet_of_the_corpus() {
     let Some(captures) = corpus::captures() else {
         return skip(name, "the corpus of captures is not there");
     };
-    let mut twin = Twin::load("inspector_frags", Sampler::new(1, 0)).await;
-    let mut compared = (0, 0);
-    for path in &captures {
+    for program in PROGRAMS {
+        let (captures, packets) = compare_all(program, &captures).await;
+        println!("{program}: {packets} packets of {captures} captures");
+        assert!(captures >= 50, "only {captures} captures with Ethernet packets");
+    }
+}
+
+/// Compares what can be read of every capture; gives the captures and packets that were compared.
+async fn compare_all(program: &'static str, paths: &[PathBuf]) -> (u32, u32) {
+    let mut twin = Twin::load(program, Sampler::new(1, 0)).await;
+    let (mut captures, mut packets) = (0, 0);
+    for path in paths {
         // A capture that is damaged on purpose ends early.
         let Ok(mut capture) = CaptureReader::open(path) else { continue };
-        let before = compared.1;
+        let mut compared = 0;
         while let Ok(Some(packet)) = capture.next_packet() {
             if packet.link == LinkType::Ethernet && twin.takes(packet.data) {
-                let number = compared.1 - before + 1;
+                compared += 1;
                 let data = packet.data.to_vec();
-                twin.compare(&data, &format!("{}, packet {number}", path.display())).await;
-                compared.1 += 1;
+                twin.compare(&data, &format!("{program}, {}, packet {compared}", path.display())).await;
             }
         }
-        compared.0 += u32::from(compared.1 > before);
+        captures += u32::from(compared > 0);
+        packets += compared;
     }
-    println!("{} packets of {} captures", compared.1, compared.0);
-    assert!(compared.0 >= 50, "only {} captures with Ethernet packets", compared.0);
+    (captures, packets)
 }
