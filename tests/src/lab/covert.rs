@@ -46,10 +46,16 @@ pub struct Ptunnel {
 impl Ptunnel {
     /// Opens it.
     pub fn open(client: &Namespace, server: &Namespace, address: &str) -> Self {
-        let target = ["-r127.0.0.1", &format!("-R{}", files::PORT)].map(str::to_owned);
-        let target = [target[0].as_str(), target[1].as_str()];
-        let server = server.spawn(&[&["ptunnel-ng"], &target[..]].concat());
-        let client = client.spawn(&[&["ptunnel-ng", "-p", address, "-l", "2222"], &target[..]].concat());
+        let port = format!("-R{}", files::PORT);
+        // By the line, so that its output tells when it is ready: a first request before that is lost.
+        let start = |namespace: &Namespace, flags: &[&str], ready: &str| {
+            let words = [&["stdbuf", "-oL", "ptunnel-ng", "-r127.0.0.1", &port], flags].concat();
+            let mut process = namespace.spawn(&words);
+            process.wait_for_output(ready, PATIENCE);
+            process
+        };
+        let server = start(server, &[], "Dropping privileges");
+        let client = start(client, &["-p", address, "-l", "2222"], "Relaying packets");
         Self { _server: server, _client: client }
     }
 
@@ -63,18 +69,3 @@ impl Ptunnel {
 pub fn whisper(client: &Namespace, address: &str) {
     client.run(&["python3", "-c", include_str!("whisper.py"), address]);
 }
-
-/// The flags with which curl waits for a tunnel that is still being set up.
-pub const PATIENT: &[&str] = &[
-    "curl",
-    "--silent",
-    "--show-error",
-    "--fail",
-    "--max-time",
-    "50",
-    "--retry",
-    "50",
-    "--retry-delay",
-    "1",
-    "--retry-connrefused",
-];

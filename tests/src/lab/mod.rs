@@ -20,6 +20,7 @@ mod network;
 mod process;
 mod requirements;
 mod scratch;
+mod transfer;
 mod views;
 mod wait;
 
@@ -32,5 +33,6 @@ pub use network::{Network, Side};
 pub use process::Process;
 pub use requirements::missing;
 pub use scratch::Scratch;
+pub use transfer::{Transfer, Way};
 pub use views::Views;
 pub use wait::until;

@@ -13,8 +13,18 @@ use std::process::ExitCode;
 use inspector_tests::lab::missing;
 
 /// What it calls, other than what everything in the lab calls.
-const TOOLS: [&str; 9] =
-    ["iodine", "iodined", "ifconfig", "ptunnel-ng", "ping", "dnsmasq", "dig", "python3", "sha256sum"];
+const TOOLS: [&str; 10] = [
+    "iodine",
+    "iodined",
+    "ifconfig",
+    "ptunnel-ng",
+    "stdbuf",
+    "ping",
+    "dnsmasq",
+    "dig",
+    "python3",
+    "sha256sum",
+];
 
 fn main() -> ExitCode {
     let _files = match interrupt::prepare() {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use inspector_tests::lab::covert::{Iodine, PATIENT, Ptunnel};
+use inspector_tests::lab::covert::{Iodine, Ptunnel};
 use inspector_tests::lab::files::{FileServer, random};
-use inspector_tests::lab::{Inspector, Network, Scratch, Side};
+use inspector_tests::lab::{Inspector, Network, Scratch, Side, Transfer, Way};
 
 use crate::ordinary::Ordinary;
 use crate::screen::Screen;
@@ -15,9 +15,6 @@ const SIZE: u64 = 150_000;
 
 /// From the start of a transfer to its finding.
 const LIMIT: Duration = Duration::from_secs(15);
-
-/// For a transfer to end.
-const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Plays it; whether inspector found what it should, and nothing else.
 pub(crate) fn play() -> bool {
@@ -41,12 +38,12 @@ pub(crate) fn play() -> bool {
     screen.say("an intruder sends a file to the accomplice inside ICMP echo (ptunnel-ng)");
     let ptunnel = carrier.carry("icmp-payload", || {
         let tunnel = Ptunnel::open(client, server, accomplice.address);
-        (tunnel.url("by-icmp"), tunnel)
+        (tunnel.url("icmp-payload"), tunnel)
     });
     screen.say("the intruder sends a file to the accomplice inside DNS queries (iodine)");
     let iodine = carrier.carry("dns-volume", || {
         let tunnel = Iodine::open(client, server, accomplice.address, "TXT");
-        (tunnel.url("by-dns"), tunnel)
+        (tunnel.url("dns-volume"), tunnel)
     });
 
     let ordinary = carrier.ordinary.end();
@@ -88,22 +85,20 @@ struct Carrier<'a> {
 }
 
 impl Carrier<'_> {
-    /// Opens a tunnel and sends a file through it while ordinary traffic goes on; shows when it was flagged and
+    /// Opens a tunnel and sends a file through it, named after the detector, while ordinary traffic goes on; shows when it was flagged and
     /// when the file was there.
-    fn carry<T>(&mut self, detector: &'static str, open: impl FnOnce() -> (String, T)) -> Channel {
+    fn carry<T>(&mut self, detector: &'static str, open: impl Fn() -> (String, T)) -> Channel {
         let here = Scratch::new();
         let sent = here.write("file", random(SIZE));
         let begun = Instant::now();
-        let (url, _tunnel) = open();
-        let mut transfer = self.client.namespace.spawn(&[PATIENT, &["--upload-file", &sent, &url]].concat());
+        let transfer = Transfer::begin(&self.client.namespace, Way::Out, &sent, open);
         let _ = self.transcript.inspector.alert(detector, LIMIT);
         let flagged_after = begun.elapsed();
         self.screen.say("inspector has noticed:");
         self.transcript.show();
         self.ordinary.browse();
-        assert!(transfer.wait(PATIENCE).success(), "the transfer failed: {}", transfer.stderr());
-        let name = url.rsplit('/').next().unwrap_or_default();
-        let arrived = self.files.folder.path(name);
+        transfer.finish();
+        let arrived = self.files.folder.path(detector);
         self.screen.say(&format!("the file has arrived, {} kB", SIZE / 1_000));
         self.transcript.show();
         let [sent, arrived] = [sent, arrived].map(|path| checksum(self.client, &path));
