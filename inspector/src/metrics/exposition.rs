@@ -8,8 +8,8 @@ use std::fmt;
 use inspector_common::{Anomaly, Class, Tally};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, NoLabelSet, prometheus_text,
-    text,
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, MetricEncoder, NoLabelSet,
+    prometheus_text, text,
 };
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
@@ -259,15 +259,9 @@ impl Families<'_> {
         help: &str,
         series: impl IntoIterator<Item = (L, V)>,
     ) -> fmt::Result {
-        let mut series = series.into_iter().peekable();
-        if series.peek().is_none() {
-            return Ok(());
-        }
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (labels, value) in series {
-            family.encode_family(&labels)?.encode_counter::<NoLabelSet, V, f64>(&value, None)?;
-        }
-        Ok(())
+        self.family(name, help, MetricType::Counter, series, |family, (labels, value)| {
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, V, f64>(&value, None)
+        })
     }
 
     fn gauge<L: EncodeLabelSet, V: EncodeGaugeValue>(
@@ -276,15 +270,9 @@ impl Families<'_> {
         help: &str,
         series: impl IntoIterator<Item = (L, V)>,
     ) -> fmt::Result {
-        let mut series = series.into_iter().peekable();
-        if series.peek().is_none() {
-            return Ok(());
-        }
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for (labels, value) in series {
-            family.encode_family(&labels)?.encode_gauge(&value)?;
-        }
-        Ok(())
+        self.family(name, help, MetricType::Gauge, series, |family, (labels, value)| {
+            family.encode_family(&labels)?.encode_gauge(&value)
+        })
     }
 
     fn info<L: EncodeLabelSet>(
@@ -293,15 +281,23 @@ impl Families<'_> {
         help: &str,
         series: impl IntoIterator<Item = L>,
     ) -> fmt::Result {
+        self.family(name, help, MetricType::Info, series, |family, labels| family.encode_info(&labels))
+    }
+
+    fn family<S>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        series: impl IntoIterator<Item = S>,
+        mut write: impl FnMut(&mut MetricEncoder<'_>, S) -> fmt::Result,
+    ) -> fmt::Result {
         let mut series = series.into_iter().peekable();
         if series.peek().is_none() {
             return Ok(());
         }
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Info)?;
-        for labels in series {
-            family.encode_info(&labels)?;
-        }
-        Ok(())
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
+        series.try_for_each(|one| write(&mut family, one))
     }
 }
 
