@@ -37,7 +37,7 @@ impl Need {
 }
 
 /// What the tests and the demo call.
-pub(crate) const TESTS: [Need; 13] = [
+pub(crate) const TESTS: [Need; 12] = [
     need("ip", "iproute2", Installed, "network namespaces and veth pairs"),
     need("ping", "iputils-ping", Installed, "honest ICMP echo"),
     need("ptunnel-ng", "ptunnel-ng", Unpacked, "a channel in ICMP echo"),
@@ -48,7 +48,6 @@ pub(crate) const TESTS: [Need; 13] = [
     need("dig", "bind9-dnsutils", Installed, "honest DNS lookups"),
     need("curl", "curl", Installed, "honest HTTP, and reading /metrics as Prometheus does"),
     need("iperf3", "iperf3", Installed, "bulk TCP and UDP, honest load"),
-    need("tcpdump", "tcpdump", Installed, "captures, to compare replay with the kernel"),
     need("python3", "python3", Installed, "small covert senders and honest servers"),
     need("promtool", "prometheus", Unpacked, "checks the exposition format and the alert rules"),
 ];
