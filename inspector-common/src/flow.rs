@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::{Anomalies, Packet};
+use crate::Packet;
 
 /// Entries of the kernel's flow map unless the loader asks for another size: 11 MiB.
 pub const FLOW_ENTRIES: u32 = 65_536;
@@ -76,12 +76,6 @@ impl FlowKey {
     pub const fn is_ipv6(&self) -> bool {
         self.flags & Self::IPV6 != 0
     }
-
-    /// Which way the packets cross the interface.
-    #[must_use]
-    pub const fn direction(&self) -> Direction {
-        if self.flags & Self::EGRESS == 0 { Direction::Ingress } else { Direction::Egress }
-    }
 }
 
 /// What is known of one direction of a flow. Times are nanoseconds of the source's clock.
@@ -98,7 +92,7 @@ pub struct FlowRecord {
     pub first_ns: u64,
     /// Time of the last packet.
     pub last_ns: u64,
-    /// Anomalies seen in any packet, as in [`Anomalies`].
+    /// Anomalies seen in any packet, as in [`crate::Anomalies`].
     pub anomalies: u32,
     /// Least IP datagram length, bytes.
     pub min_len: u16,
@@ -164,12 +158,6 @@ impl FlowRecord {
         }
         self.tcp_flags |= packet.tcp_flags;
     }
-
-    /// The anomalies seen.
-    #[must_use]
-    pub const fn anomalies(&self) -> Anomalies {
-        Anomalies(self.anomalies)
-    }
 }
 
 #[cfg(test)]
@@ -208,7 +196,7 @@ mod tests {
         assert_eq!(record, expected);
 
         let reversed = first.key.reversed();
-        assert_eq!((reversed.src_port, reversed.dst_port, reversed.direction()), (2, 1, Direction::Egress));
+        assert_eq!((reversed.src_port, reversed.dst_port, reversed.flags), (2, 1, FlowKey::EGRESS));
         assert_eq!(reversed.reversed(), first.key);
     }
 }

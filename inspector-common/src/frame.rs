@@ -22,12 +22,6 @@ pub trait Frame {
     #[must_use]
     fn fresh(&self) -> Self;
 
-    /// The byte at `offset`.
-    #[inline(always)]
-    fn u8(&self, offset: u32) -> Option<u8> {
-        self.read::<1>(offset).map(|[byte]| byte)
-    }
-
     /// The big-endian 16-bit integer at `offset`.
     #[inline(always)]
     fn be16(&self, offset: u32) -> Option<u16> {
@@ -95,7 +89,7 @@ mod tests {
         assert_eq!(frame.read::<4>(3), None);
         assert_eq!(frame.read::<1>(u32::MAX), None);
         let long = SliceFrame::new(&BYTES, 0);
-        assert_eq!(long.u8(MAX_OFFSET), Some(7));
-        assert_eq!(long.u8(MAX_OFFSET + 1), None);
+        assert_eq!(long.read(MAX_OFFSET), Some([7]));
+        assert_eq!(long.read::<1>(MAX_OFFSET + 1), None);
     }
 }

@@ -3,7 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::FlowKey;
+use crate::{FlowKey, Packet};
 
 /// Keeps one flow in `N`, by a hash of the flow that ignores its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -22,6 +22,13 @@ impl Sampler {
     pub const fn new(one_in: u32, seed: u32) -> Self {
         let threshold = if one_in <= 1 { u32::MAX } else { u32::MAX / one_in };
         Self { threshold, seed }
+    }
+
+    /// Whether the packet is accounted to its flow: its flow is kept, or its class is exempt.
+    #[inline(always)]
+    #[must_use]
+    pub fn takes(self, packet: &Packet) -> bool {
+        packet.class.is_exempt_from_sampling() || self.keeps(&packet.key)
     }
 
     /// Whether the flow is kept.

@@ -36,7 +36,7 @@ pub(crate) fn packet<const MULTI_BUFFER: bool>(ctx: &XdpContext) {
     }
     // SAFETY: the helper takes nothing and touches no memory.
     let now_ns = unsafe { bpf_ktime_get_ns() };
-    if packet.class.is_exempt_from_sampling() || maps::SAMPLER.load().keeps(&packet.key) {
+    if maps::SAMPLER.load().takes(packet) {
         let fate = flow(packet, now_ns);
         if matches!(fate, Tally::FlowMapFull) && account.tallied(fate) == 0 {
             // Once a CPU and interface: the counter tells the rest.

@@ -3,8 +3,8 @@
 //! | map | entry | entries | memory on 2 CPUs | when full |
 //! |---|---|---|---|---|
 //! | `INTERFACES` | 8 B | 65,536 | 0.5 MiB | cannot fill: index is the interface's |
-//! | `ACCOUNTS` | 904 B a CPU | 64 | 0.1 MiB | cannot fill: one slot an attachment |
-//! | `PACKET` | 100 B a CPU | 1 | 0.2 KiB | cannot fill |
+//! | `ACCOUNTS` | 776 B a CPU | 64 | 0.1 MiB | cannot fill: one slot an attachment |
+//! | `PACKET` | 84 B a CPU | 1 | 0.2 KiB | cannot fill |
 //! | `BUDGETS` | 24 B a CPU | 1 | 48 B | cannot fill |
 //! | `FLOWS` | 48 + 56 B and about 64 B of the kernel's | 65,536 | 11 MiB | the least recently used go |
 //! | `HEADS` | 176 to 592 B | 2 MiB | 2 MiB | heads are left out and tallied |

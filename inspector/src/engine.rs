@@ -25,12 +25,7 @@ impl Engine {
     /// An engine with every detector at its default thresholds.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(detect::all())
-    }
-
-    /// An engine with these detectors.
-    #[must_use]
-    pub fn with(detectors: Vec<Box<dyn Detector>>) -> Self {
+        let detectors = detect::all();
         Self { detectors, deduper: Deduper::default(), findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
     }
 

@@ -70,7 +70,7 @@ impl Replay {
         if !packet.class.has_flow() {
             return;
         }
-        let fate = if packet.class.is_exempt_from_sampling() || self.sampler.keeps(&packet.key) {
+        let fate = if self.sampler.takes(&packet) {
             let has_room = self.flows.len() < MAX_FLOWS;
             match self.flows.entry(packet.key) {
                 Entry::Occupied(mut flow) => {
@@ -100,11 +100,6 @@ impl Replay {
     #[must_use]
     pub const fn account(&self) -> &Account {
         &self.account
-    }
-
-    /// The flows.
-    pub fn flows(&self) -> impl Iterator<Item = (&FlowKey, &FlowRecord)> {
-        self.flows.iter()
     }
 
     /// How many flows there are.

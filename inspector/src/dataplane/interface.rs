@@ -13,7 +13,7 @@ use rtnetlink::{Handle, RouteMessageBuilder};
 use super::error::DataplaneError;
 
 /// The argument that stands for every interface with a default route.
-pub const AUTO: &str = "auto";
+const AUTO: &str = "auto";
 
 /// An interface of this network namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Interface {
     pub xdp_program: Option<u32>,
 }
 
-/// The interfaces that `wanted` names: names, globs (`wan*`), or [`AUTO`].
+/// The interfaces that `wanted` names: names, globs (`wan*`), or `auto`.
 ///
 /// # Errors
 /// A name or glob that fits nothing, `auto` without a default route, or no answer from the kernel.

@@ -27,7 +27,7 @@ use tracing::info;
 pub use accounts::Accounts;
 pub use attach::Mode;
 pub use error::DataplaneError;
-pub use interface::{AUTO, Interface, resolve};
+pub use interface::{Interface, resolve};
 pub use trial::{MAX_PLAIN_FRAME, MIN_FRAME, ProgramFacts};
 
 use crate::metrics::Attachment;

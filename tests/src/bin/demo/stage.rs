@@ -85,8 +85,8 @@ struct Carrier<'a> {
 }
 
 impl Carrier<'_> {
-    /// Opens a tunnel and sends a file through it, named after the detector, while ordinary traffic goes on; shows when it was flagged and
-    /// when the file was there.
+    /// Opens a tunnel and sends a file through it, named after the detector, while ordinary traffic goes on; shows
+    /// when it was flagged and when the file was there.
     fn carry<T>(&mut self, detector: &'static str, open: impl Fn() -> (String, T)) -> Channel {
         let here = Scratch::new();
         let sent = here.write("file", random(SIZE));
