@@ -466,7 +466,7 @@ impl Packet {
 
 #[inline(always)]
 const fn has_low_zero(ip_id: u16) -> bool {
-    ip_id != 0 && ip_id & 0xff == 0
+    ip_id != 0 && ip_id.to_be_bytes()[1] == 0
 }
 
 /// One of 64 bits, by multiplicative hashing (Knuth, TAOCP 3 §6.4).

@@ -121,7 +121,7 @@ impl SeriesSlot {
         let gap_us = now_ns.saturating_sub(self.last_ns) / 1000;
         let unknown = if self.written == 0 { SeriesEntry::UNKNOWN_GAP } else { 0 };
         let merged = if packet.is_merged { SeriesEntry::MERGED } else { 0 };
-        let at = self.written as usize & (SERIES_ENTRIES - 1);
+        let at = place(self.written);
         self.entries[at] = SeriesEntry {
             gap_us: u32::try_from(gap_us).unwrap_or(u32::MAX),
             seq: packet.seq,
@@ -150,8 +150,7 @@ impl SeriesSlot {
     pub fn since(&self, seen: u64) -> (u64, &[SeriesEntry], &[SeriesEntry]) {
         let kept = self.written.saturating_sub(SERIES_ENTRIES as u64);
         let from = seen.max(kept).min(self.written);
-        let at = |number: u64| (number % SERIES_ENTRIES as u64) as usize;
-        let (start, end) = (at(from), at(self.written));
+        let (start, end) = (place(from), place(self.written));
         let missed = from - seen.min(from);
         if from == self.written {
             (missed, &[], &[])
@@ -161,6 +160,14 @@ impl SeriesSlot {
             (missed, &self.entries[start..], &self.entries[..end])
         }
     }
+}
+
+/// Where the entry with this number is.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "the mask leaves a small number")]
+const fn place(number: u64) -> usize {
+    const { assert!(SERIES_ENTRIES.is_power_of_two()) };
+    (number & (SERIES_ENTRIES as u64 - 1)) as usize
 }
 
 #[cfg(test)]
