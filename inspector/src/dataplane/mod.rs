@@ -5,6 +5,7 @@
 mod accounts;
 mod attach;
 mod error;
+pub mod features;
 mod flows;
 mod heads;
 mod interface;
