@@ -9,7 +9,8 @@ pub mod features;
 mod flows;
 mod heads;
 mod interface;
-mod privilege;
+pub mod link;
+pub mod privilege;
 mod sys;
 mod trial;
 
