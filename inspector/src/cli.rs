@@ -109,7 +109,13 @@ pub struct ReplayArgs {
 pub struct DoctorArgs {
     /// Interface to look at: a name, a glob such as 'wan*', or auto for those with a default route, which are
     /// looked at by default
-    #[arg(short, long = "interface", value_name = "NAME", value_delimiter = ',')]
+    #[arg(
+        short,
+        long = "interface",
+        value_name = "NAME",
+        env = "INSPECTOR_INTERFACE",
+        value_delimiter = ','
+    )]
     pub interfaces: Vec<String>,
 
     /// Write one JSON object

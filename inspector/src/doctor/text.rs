@@ -36,7 +36,8 @@ impl<'a> Text<'a> {
     }
 
     fn block(&self, f: &mut fmt::Formatter<'_>, title: &str, facts: &str, checks: &[Check]) -> fmt::Result {
-        writeln!(f, "{title:INDENT$}{}{facts}", if title.len() < INDENT { "" } else { "  " })?;
+        let gap = if title.chars().count() < INDENT { "" } else { "  " };
+        writeln!(f, "{}", format!("{title:INDENT$}{gap}{facts}").trim_end())?;
         for check in checks {
             self.check(f, check)?;
         }

@@ -71,15 +71,18 @@ pub(super) struct Devices {
 // Family "ethtool" (include/uapi/linux/ethtool_netlink.h).
 const MSG_FEATURES_GET: u8 = 11;
 const MSG_CHANNELS_GET: u8 = 17;
-/// Attribute 1 of every request names the device; its own attribute 1 is the interface's index.
-const HEADER: u16 = 1;
+/// Attribute 1 of every request names the device; its own attribute 1 is the interface's index. The flag
+/// `NLA_F_NESTED` is wanted here.
+const HEADER: u16 = 1 | 0x8000;
 const HEADER_DEV_INDEX: u16 = 1;
 const FEATURES_HW: u16 = 2;
 const FEATURES_ACTIVE: u16 = 4;
 const FEATURES_NOCHANGE: u16 = 5;
+const BITSET_NOMASK: u16 = 1;
 const BITSET_BITS: u16 = 3;
 const BITS_BIT: u16 = 1;
 const BIT_NAME: u16 = 2;
+const BIT_VALUE: u16 = 3;
 const CHANNELS_COMBINED_MAX: u16 = 5;
 const CHANNELS_COMBINED_COUNT: u16 = 9;
 
@@ -134,11 +137,15 @@ fn offloads(answer: &[u8]) -> Offloads {
     }
 }
 
-/// Names of the bits that are set in a bit set.
+/// Names of the bits that are set in a bit set. A set with a mask lists all bits of the mask, and flags those
+/// that are set; one without lists those only.
 fn names(answer: &[u8], kind: u16) -> Vec<&[u8]> {
-    let bits = find(answer, kind).and_then(|set| find(set, BITSET_BITS)).unwrap_or_default();
-    let names = attributes(bits).filter(|(kind, _)| *kind == BITS_BIT);
-    names.filter_map(|(_, bit)| find(bit, BIT_NAME)?.split_last().map(|(_, name)| name)).collect()
+    let set = find(answer, kind).unwrap_or_default();
+    let has_mask = find(set, BITSET_NOMASK).is_none();
+    let bits = attributes(find(set, BITSET_BITS).unwrap_or_default());
+    bits.filter(|(kind, bit)| *kind == BITS_BIT && (!has_mask || find(bit, BIT_VALUE).is_some()))
+        .filter_map(|(_, bit)| find(bit, BIT_NAME)?.split_last().map(|(_, name)| name))
+        .collect()
 }
 
 /// `None` for devices without combined queues.
@@ -151,23 +158,29 @@ fn queues(answer: &[u8]) -> Option<Queues> {
 mod tests {
     use super::*;
 
+    /// A bit set without a mask, of the bits that are set.
     fn set(kind: u16, names: &[&str]) -> Vec<u8> {
-        let bit = |name: &&str| {
-            let name = attribute(BIT_NAME, &[name.as_bytes(), &[0]].concat());
-            attribute(BITS_BIT, &[attribute(1, &[0; 4]), name].concat())
-        };
-        let bits: Vec<u8> = names.iter().flat_map(bit).collect();
-        attribute(
-            kind,
-            &[attribute(1, &[]), attribute(2, &[64, 0, 0, 0]), attribute(BITSET_BITS, &bits)].concat(),
-        )
+        let bits: Vec<u8> = names.iter().flat_map(|name| bit(name, false)).collect();
+        attribute(kind, &[attribute(BITSET_NOMASK, &[]), attribute(BITSET_BITS, &bits)].concat())
+    }
+
+    /// A bit set with a mask, of all bits.
+    fn masked(kind: u16, names: &[(&str, bool)]) -> Vec<u8> {
+        let bits: Vec<u8> = names.iter().flat_map(|(name, is_set)| bit(name, *is_set)).collect();
+        attribute(kind, &attribute(BITSET_BITS, &bits))
+    }
+
+    fn bit(name: &str, flag: bool) -> Vec<u8> {
+        let name = attribute(BIT_NAME, &[name.as_bytes(), &[0]].concat());
+        let value = if flag { attribute(BIT_VALUE, &[]) } else { Vec::new() };
+        attribute(BITS_BIT, &[attribute(1, &[0; 4]), name, value].concat())
     }
 
     #[test]
     fn offloads_are_on_off_or_fixed() {
         let answer = [
             attribute(HEADER, &attribute(HEADER_DEV_INDEX, &[4, 0, 0, 0])),
-            set(FEATURES_HW, &["rx-lro", "rx-vlan-hw-parse", "tx-lockless"]),
+            masked(FEATURES_HW, &[("rx-lro", true), ("rx-gro-hw", false), ("rx-vlan-hw-parse", true)]),
             set(FEATURES_ACTIVE, &["rx-gro", "rx-gro-hw", "rx-vlan-hw-parse"]),
             set(FEATURES_NOCHANGE, &["tx-lockless"]),
         ];
