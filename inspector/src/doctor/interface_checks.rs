@@ -127,7 +127,7 @@ fn support(link: &Link, around: &Surroundings<'_>) -> (Mode, Check) {
             (Mode::Native, check(Level::Ok, "the driver runs programs, on frames of one buffer"))
         }
         Some(_) => (Mode::Generic, without_native(link, around)),
-        None if link.layer == Layer::Loopback || link.kind.as_deref() == Some("bridge") => {
+        None if link.layer == Layer::Loopback || is_stacked(link) => {
             (Mode::Generic, without_native(link, around))
         }
         None if NATIVE_DRIVERS.contains(&driver) => (
@@ -140,6 +140,11 @@ fn support(link: &Link, around: &Surroundings<'_>) -> (Mode, Check) {
             (Mode::Unknown, check(Level::Unknown, says))
         }
     }
+}
+
+/// Virtual interfaces have no driver of their own to run programs in, but for these (bonds since 5.15).
+fn is_stacked(link: &Link) -> bool {
+    link.kind.as_deref().is_some_and(|kind| !["veth", "tun", "bond"].contains(&kind))
 }
 
 fn without_native(link: &Link, around: &Surroundings<'_>) -> Check {

@@ -105,9 +105,9 @@ fn host_facts(host: &Host) -> String {
 }
 
 fn link_facts(link: &Link) -> String {
-    let what = match (&link.device.driver, &link.kind, link.layer) {
-        (Some(driver), ..) => driver.as_str(),
-        (None, Some(kind), _) => kind.as_str(),
+    let what = match (&link.kind, &link.device.driver, link.layer) {
+        (Some(kind), ..) => kind.as_str(),
+        (None, Some(driver), _) => driver.as_str(),
         (None, None, Layer::Loopback) => "loopback",
         (None, None, _) => "unknown driver",
     };
