@@ -139,6 +139,11 @@ pub enum Support {
 pub struct Features([Support; Feature::ALL.len()]);
 
 impl Features {
+    /// The verdict that a function gives on each.
+    pub fn new(verdict: impl Fn(Feature) -> Support) -> Self {
+        Self(Feature::ALL.map(verdict))
+    }
+
     /// Whether a feature is known to work.
     #[must_use]
     pub fn has(&self, feature: Feature) -> bool {
@@ -162,7 +167,7 @@ impl Features {
 pub fn probe() -> Features {
     // Before Linux 5.11 maps and programs count against the memlock limit. aya raises it if that is what refuses.
     let _ = is_map_supported(MapType::Array);
-    Features(Feature::ALL.map(|feature| verdict(feature.try_it())))
+    Features::new(|feature| verdict(feature.try_it()))
 }
 
 /// `EINVAL`, and what batch commands give for maps that have none (`ENOTSUPP`, which libc doesn't name), mean
@@ -277,11 +282,11 @@ mod tests {
             assert_eq!(feature.without().contains("cannot run"), feature.is_required());
             assert!(feature.since() >= (5, 6));
         }
-        let features = Features(Feature::ALL.map(|feature| match feature {
+        let features = Features::new(|feature| match feature {
             Feature::Tcx => Support::Missing,
             Feature::CoarseClock => Support::Refused(libc::EPERM),
             _ => Support::Present,
-        }));
+        });
         let present = Feature::ALL.iter().filter(|feature| features.has(**feature)).count();
         assert_eq!(present, Feature::ALL.len() - 2);
         assert_eq!(features.support(Feature::Tcx), Support::Missing);

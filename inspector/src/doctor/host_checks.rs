@@ -208,3 +208,7 @@ fn timing(host: &Host) -> Option<Check> {
             .remedy("turn them off by `sysctl -w kernel.bpf_stats_enabled=0`")
     })
 }
+
+#[cfg(test)]
+#[path = "host_checks_tests.rs"]
+mod tests;

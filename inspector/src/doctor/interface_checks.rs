@@ -320,3 +320,7 @@ fn twice(link: &Link, around: &Surroundings<'_>) -> Option<Check> {
     let says = format!("what comes in here is counted again on {above}");
     Some(Check::new("counted twice", Level::Note, says).remedy("name only one of them"))
 }
+
+#[cfg(test)]
+#[path = "interface_checks_tests.rs"]
+mod tests;

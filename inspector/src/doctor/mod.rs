@@ -8,6 +8,8 @@ mod host;
 mod host_checks;
 mod interface_checks;
 mod json;
+#[cfg(test)]
+mod sample;
 mod text;
 
 pub use check::{Check, Level};
@@ -137,4 +139,34 @@ fn look(host: &Host, links: &[Link], chosen: &[u32]) -> Vec<Interface> {
     looked_at
         .map(|link| Interface { checks: interface_checks::checks(link, &around), link: link.clone() })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(levels: &[Level]) -> Report {
+        let checks = levels.iter().map(|level| Check::new("x", *level, "y")).collect();
+        let unresolved = Vec::new();
+        Report { host: sample::host(), checks, interfaces: Vec::new(), unresolved }
+    }
+
+    #[test]
+    fn the_worst_check_decides() {
+        assert_eq!(report(&[]).verdict(), Verdict::Ready);
+        assert_eq!(report(&[Level::Ok, Level::Unknown, Level::Note]).verdict(), Verdict::Ready);
+        assert_eq!(report(&[Level::Warn, Level::Unknown]).verdict(), Verdict::Limited);
+        assert_eq!(report(&[Level::Warn, Level::Stop, Level::Ok]).verdict(), Verdict::Blocked);
+    }
+
+    #[test]
+    fn a_name_that_leads_nowhere_stops_it() {
+        let error = DataplaneError::NoSuchInterface { name: "eth9".to_owned() };
+        let mut report = report(&[Level::Ok]);
+        report.unresolved.push(Unresolved::new("eth9", &error));
+        assert_eq!(report.verdict(), Verdict::Blocked);
+        let check = &report.unresolved[0].check;
+        assert_eq!(check.says, "no interface named eth9");
+        assert!(check.remedy.as_deref().unwrap().contains("ip link"));
+    }
 }

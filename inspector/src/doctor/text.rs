@@ -46,9 +46,11 @@ impl<'a> Text<'a> {
 
     fn check(&self, f: &mut fmt::Formatter<'_>, check: &Check) -> fmt::Result {
         let Check { name, level, says, remedy } = check;
-        self.paragraph(f, &label(*level, self.style.colour), name, says)?;
+        // Names of interfaces and programs are in these.
+        let printable = |text: &str| Printable(text).to_string();
+        self.paragraph(f, &label(*level, self.style.colour), name, &printable(says))?;
         match remedy {
-            Some(remedy) => self.paragraph(f, &format!("{:INDENT$}", "  do"), "", remedy),
+            Some(remedy) => self.paragraph(f, &format!("{:INDENT$}", "  do"), "", &printable(remedy)),
             None => Ok(()),
         }
     }
@@ -76,7 +78,8 @@ impl fmt::Display for Text<'_> {
             let title = Printable(&each.name).to_string();
             self.block(f, &title, "", std::slice::from_ref(&each.check))?;
         }
-        writeln!(f, "{}", conclusion(self.report))
+        let width = usize::from(self.style.width);
+        wrapped(&conclusion(self.report), width).iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 
@@ -137,4 +140,50 @@ fn conclusion(report: &Report) -> String {
         Verdict::Blocked => format!("{} inspector here, see stop.", things(Level::Stop, "would stop")),
     };
     format!("{verdict}{blind}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::sample;
+
+    fn text(checks: Vec<Check>, style: Style) -> String {
+        let report = Report { host: sample::host(), checks, interfaces: Vec::new(), unresolved: Vec::new() };
+        Text::new(&report, style).to_string()
+    }
+
+    const PLAIN: Style = Style { colour: false, width: 60 };
+
+    #[test]
+    fn a_line_for_each_check_and_its_remedy_below() {
+        let checks = vec![
+            Check::new("JIT", Level::Ok, "programs are compiled"),
+            Check::new("seccomp", Level::Stop, "a filter refuses what inspector needs most of all")
+                .remedy("allow it"),
+        ];
+        let expected = "\
+HOST    Linux 6.1.0 on x86_64, 2 CPUs (room for 8 in every per-CPU map)
+  ok    JIT           programs are compiled
+  stop  seccomp       a filter refuses what inspector needs
+                      most of all
+  do                  allow it
+
+1 thing would stop inspector here, see stop.
+";
+        assert_eq!(text(checks, PLAIN).replace(std::env::consts::ARCH, "x86_64"), expected);
+    }
+
+    #[test]
+    fn levels_are_coloured_only_when_told() {
+        let check = || vec![Check::new("JIT", Level::Warn, "off")];
+        assert!(!text(check(), PLAIN).contains('\x1b'));
+        let coloured = text(check(), Style { colour: true, width: 60 });
+        assert!(coloured.contains("  \x1b[1;33mwarn  \x1b[0mJIT"), "{coloured:?}");
+    }
+
+    #[test]
+    fn names_of_interfaces_cannot_steer_the_terminal() {
+        let text = text(vec![Check::new("state", Level::Warn, "down").remedy("up with \x1b[2J")], PLAIN);
+        assert!(text.contains("up with \\x1b[2J") && !text.contains('\x1b'), "{text:?}");
+    }
 }
