@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use inspector::dataplane::link::max_plain_mtu;
-use inspector_tests::lab::{Ended, Inspector, Namespace, Network, Scratch, binary, foreign, missing};
+use inspector_tests::lab::{Ended, Inspector, Namespace, Network, binary, foreign, missing, public_binary};
 use inspector_tests::skip;
 use serde_json::Value;
 
@@ -16,24 +16,31 @@ fn examine(namespace: &Namespace, flags: &[&str]) -> (i32, String, Value) {
     let (text, json) = (run(&[]), run(&["--json"]));
     assert_eq!(text.code, json.code, "{text:?}\n{json:?}");
     let value = serde_json::from_str(&json.stdout).unwrap_or_else(|error| panic!("{error}: {json:?}"));
-    (text.code.expect("it ends by itself"), text.stdout, value)
+    let code = text.code.unwrap_or_else(|| panic!("a signal ended it: {text:?}"));
+    (code, text.stdout, value)
+}
+
+/// What a list holds; nothing if it is none.
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }
 
 /// The object of an interface.
 fn interface<'a>(json: &'a Value, name: &str) -> &'a Value {
-    let all = json["interfaces"].as_array().expect("there is a list of interfaces");
-    all.iter().find(|each| each["name"] == name).unwrap_or_else(|| panic!("no {name} in {json:#}"))
+    list(&json["interfaces"])
+        .find(|each| each["name"] == name)
+        .unwrap_or_else(|| panic!("no {name} in {json:#}"))
 }
 
 /// The check of a name among those of the host, an interface or an unresolved name.
 fn check<'a>(of: &'a Value, name: &str) -> &'a Value {
-    let all = of["checks"].as_array().expect("there is a list of checks");
-    all.iter().find(|each| each["name"] == name).unwrap_or_else(|| panic!("no check of {name} in {of:#}"))
+    list(&of["checks"])
+        .find(|each| each["name"] == name)
+        .unwrap_or_else(|| panic!("no check of {name} in {of:#}"))
 }
 
 fn names(json: &Value) -> Vec<&str> {
-    let all = json["interfaces"].as_array().expect("there is a list of interfaces");
-    all.iter().filter_map(|each| each["name"].as_str()).collect()
+    list(&json["interfaces"]).filter_map(|each| each["name"].as_str()).collect()
 }
 
 #[test]
@@ -135,9 +142,7 @@ fn large_frames_take_several_buffers() {
     assert_eq!(code, 0, "{text}");
     let eth0 = interface(&json, "eth0");
     assert_eq!(eth0["mtu"], 9000);
-    let frags =
-        json["host"]["features"].as_array().and_then(|all| all.iter().find(|f| f["name"] == "xdp.frags"));
-    let frags = frags.is_some_and(|feature| feature["present"] == true);
+    let frags = list(&json["host"]["features"]).any(|f| f["name"] == "xdp.frags" && f["present"] == true);
     // Kernels before 6.3 don't tell what the driver can do.
     let expected = match (frags, eth0["multi_buffer"].as_bool()) {
         (true, Some(true)) => "ok",
@@ -214,8 +219,7 @@ fn without_privilege_it_says_what_it_cannot_tell() {
     let namespace = &network.client.namespace;
     foreign::attach(namespace, "eth0");
     let id = namespace.xdp_program("eth0").expect("the foreign one is attached");
-    // Nobody may look into the folder where cargo has put the original.
-    let (_folder, copy) = public_copy();
+    let (_folder, copy) = public_binary();
     let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     let ended = |wrapper: &[&str], flag: &str| {
         let mut command = namespace.command(wrapper[0]);
@@ -228,8 +232,7 @@ fn without_privilege_it_says_what_it_cannot_tell() {
     assert_eq!(check(host, "privileges")["level"], "stop");
     assert_eq!(check(host, "programs")["level"], "unknown");
     assert_eq!(check(host, "features")["level"], "unknown");
-    let features = host["features"].as_array().expect("there is a list");
-    assert!(features.iter().any(|feature| feature["present"].is_null()), "{features:?}");
+    assert!(list(&host["features"]).any(|feature| feature["present"].is_null()), "{host:#}");
     // The interface takes no privilege to look at, but for the program's name.
     let eth0 = interface(&json, "eth0");
     assert_eq!((&eth0["driver"], &eth0["rx_vlan"].is_boolean()), (&"veth".into(), &true));
@@ -258,15 +261,4 @@ fn root_of_a_user_namespace_is_told_why_bpf_refuses() {
     assert_eq!(bpf["level"], "stop");
     assert!(bpf["remedy"].as_str().is_some_and(|remedy| remedy.contains("user namespace")), "{bpf}");
     assert_eq!(check(interface(&json, "lo"), "state")["level"], "warn");
-}
-
-fn public_copy() -> (Scratch, String) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = Scratch::new();
-    let copy = folder.path("inspector");
-    std::fs::copy(binary(), &copy).expect("the binary can be copied");
-    for path in [&copy, &folder.path("")] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("they are ours");
-    }
-    (folder, copy)
 }
