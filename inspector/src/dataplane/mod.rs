@@ -13,6 +13,7 @@ pub mod link;
 pub mod privilege;
 mod sys;
 mod trial;
+pub mod watch;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
