@@ -14,7 +14,7 @@ use super::sys::{
 };
 
 // Numbers of the kernel's interface (include/uapi/linux/bpf.h and if_link.h).
-const BPF_MAP_TYPE_LRU_HASH: u32 = 9;
+const BPF_MAP_TYPE_HASH: u32 = 1;
 const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
 const BPF_PROG_TYPE_XDP: u32 = 6;
@@ -257,7 +257,7 @@ fn try_tcx() -> io::Result<()> {
 
 /// Reads a map like the flow map, with nothing in it.
 fn try_batch_read() -> io::Result<()> {
-    let map = bpf::create_map(BPF_MAP_TYPE_LRU_HASH, 4, 4, 1)?;
+    let map = bpf::create_map(BPF_MAP_TYPE_HASH, 4, 4, 1)?;
     sys::lookup_batch(map.as_fd(), None, &mut [0u32; 4], &mut [0u32; 4]).map(drop)
 }
 

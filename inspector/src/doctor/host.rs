@@ -64,7 +64,7 @@ impl Host {
         // Before loading, which may raise the limit.
         let memlock = read("/proc/self/limits").and_then(|text| memlock(&text));
         let features = features::probe();
-        let load = DataPlane::load(&Settings::default()).map(|plane| plane.programs().to_vec());
+        let load = DataPlane::load(&Settings::default()).map(|plane| plane.programs());
         Self {
             release: dataplane::kernel_release(),
             cpus: cpus(),

@@ -73,7 +73,7 @@ fn why_refused(host: &Host) -> String {
 fn programs(host: &Host) -> Option<Check> {
     let check = |level, says: String| Some(Check::new("programs", level, says));
     match &host.load {
-        Ok(programs) => check(Level::Ok, format!("the kernel takes {}", programs.join(" and "))),
+        Ok(programs) => check(Level::Ok, format!("the kernel takes {}", programs.join(", "))),
         Err(DataplaneError::Privilege { .. }) => {
             check(Level::Unknown, "loading them cannot be tried without the privileges".to_owned())
         }
