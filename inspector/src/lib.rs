@@ -12,6 +12,7 @@ pub mod commands;
 pub mod dataplane;
 pub mod detect;
 pub mod dissect;
+pub mod doctor;
 pub mod engine;
 pub mod findings;
 pub mod metrics;

@@ -6,13 +6,16 @@ mod accounts;
 mod attach;
 mod egress;
 mod error;
+pub mod features;
 mod flows;
 mod heads;
 mod interface;
-mod privilege;
+pub mod link;
+pub mod privilege;
 mod series;
 mod sys;
 mod trial;
+pub mod watch;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -8,7 +8,7 @@ pub mod eve;
 mod event;
 mod output;
 pub mod terminal;
-mod text;
+pub(crate) mod text;
 
 use std::collections::HashMap;
 use std::io;

@@ -202,7 +202,7 @@ fn reasons(evidence: &[Evidence]) -> String {
 }
 
 /// Lines of at most `width` characters, broken between words; a longer word stands alone.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut columns = 0;
