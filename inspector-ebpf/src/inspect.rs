@@ -65,7 +65,7 @@ fn one_packet<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch, account: &
         }
         return;
     }
-    scratch.step.number = 0;
+    scratch.step = Step::NONE;
     if scratch.packet.class.has_flow() {
         accounted::<B>(ctx, scratch, account);
     }
