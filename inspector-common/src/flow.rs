@@ -377,14 +377,15 @@ impl FlowRecord {
         if !packet.key.is_ipv6() {
             self.identification(packet.ip_id);
         }
-        low8(
-            ttl * u32::from(changed::TTL)
-                | tos * u32::from(changed::TOS)
-                | flags * u32::from(changed::FLAGS)
-                | label * u32::from(changed::LABEL)
-                | pcp * u32::from(changed::PCP)
-                | checksum * u32::from(changed::CHECKSUM),
-        )
+        let bits = [
+            (ttl, changed::TTL),
+            (tos, changed::TOS),
+            (flags, changed::FLAGS),
+            (label, changed::LABEL),
+            (pcp, changed::PCP),
+            (checksum, changed::CHECKSUM),
+        ];
+        low8(bits.iter().fold(0, |mask, (is_changed, bit)| mask | (is_changed * u32::from(*bit))))
     }
 
     #[inline(always)]
@@ -511,11 +512,13 @@ fn high32(x: u64) -> u32 {
 }
 
 #[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "it is what the function is for")]
 fn low16(x: u32) -> u16 {
     x as u16
 }
 
 #[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "it is what the function is for")]
 fn low8(x: u32) -> u8 {
     x as u8
 }

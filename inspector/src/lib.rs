@@ -18,4 +18,5 @@ pub mod findings;
 pub mod metrics;
 pub mod observation;
 pub mod replay;
+pub mod sampling;
 pub mod sinks;

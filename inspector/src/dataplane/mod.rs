@@ -40,6 +40,7 @@ use crate::metrics::Attachment;
 use crate::observation::{Event, FlowUpdate};
 use accounts::Slots;
 use attach::Attached;
+use features::Feature;
 use flows::Flows;
 use heads::Heads;
 use series::SeriesMap;
@@ -50,9 +51,6 @@ static OBJECT: &[u8] = include_bytes_aligned!(env!("INSPECTOR_BPF_OBJECT"));
 
 /// The oldest kernel that has all that no fallback replaces: BPF ring buffers, links for XDP.
 const OLDEST_KERNEL: KernelVersion = KernelVersion::new(5, 10, 0);
-
-/// The kernel that brought `bpf_ktime_get_coarse_ns`.
-const COARSE_CLOCK: KernelVersion = KernelVersion::new(5, 11, 0);
 
 /// The longest tick of a kernel, nanoseconds (100 Hz).
 const TICK_NS: u64 = 10_000_000;
@@ -119,7 +117,7 @@ impl DataPlane {
         }
         privilege::check()?;
         let Settings { control, flow_entries, ring_bytes } = settings;
-        let has_coarse_clock = u32::from(has_coarse_clock());
+        let has_coarse_clock = u32::from(features::probe().has(Feature::CoarseClock));
         let mut loader = EbpfLoader::new();
         let limits = MapValue(control.limits);
         loader
@@ -213,7 +211,7 @@ impl DataPlane {
 
     /// Gives up the privileges that only attaching took.
     pub fn drop_privileges(&self) {
-        privilege::drop_all_but_bpf();
+        privilege::drop_what_running_does_not_take();
     }
 
     /// What is attached where, for the metrics.
@@ -301,11 +299,6 @@ impl std::fmt::Debug for DataPlane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DataPlane").field("attached", &self.attached).finish_non_exhaustive()
     }
-}
-
-/// Whether the kernel has a clock that is read in a few nanoseconds.
-fn has_coarse_clock() -> bool {
-    KernelVersion::current().is_ok_and(|current| current >= COARSE_CLOCK)
 }
 
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, DataplaneError> {

@@ -38,10 +38,11 @@ pub fn may_raise_limits() -> bool {
     caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_RESOURCE).unwrap_or(false)
 }
 
-/// Gives up every capability of this thread, and of those it starts, but CAP_BPF: before Linux 6.0
-/// reading a map takes it. Closing a link, which detaches, takes none.
-pub(super) fn drop_all_but_bpf() {
-    let keep = [Capability::CAP_BPF].into_iter().collect();
+/// Gives up every capability of this thread, and of those it starts, but two: before Linux 6.0 reading a
+/// map takes CAP_BPF, and attaching to an interface that comes later, or taking a clsact filter off again,
+/// takes CAP_NET_ADMIN.
+pub(super) fn drop_what_running_does_not_take() {
+    let keep = [Capability::CAP_BPF, Capability::CAP_NET_ADMIN].into_iter().collect();
     let dropped =
         [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable].into_iter().try_for_each(|set| {
             let kept = caps::read(None, set)?.intersection(&keep).copied().collect();
