@@ -1,4 +1,4 @@
-//! Replay: the kernel's accumulation over the packets of a capture, with the capture's clock.
+//! Replay: the kernel's accumulation over frames out of a capture, with the capture's clock.
 
 use bytemuck::Zeroable as _;
 use foldhash::fast::FixedState;
@@ -7,8 +7,6 @@ use hashbrown::hash_map::Entry;
 use inspector_common::{
     Account, Direction, FlowKey, FlowRecord, HeadGroup, HeadMeta, Sampler, SliceFrame, Start, Tally, classify,
 };
-
-use crate::capture::{CaptureError, CaptureReader, Start as CaptureStart};
 
 /// Flows that are kept at most: 150 MiB. Later ones are counted as lost (`map_full`).
 const MAX_FLOWS: usize = 1 << 20;
@@ -29,32 +27,8 @@ impl Replay {
         Self { sampler, account: Account::zeroed(), flows: HashMap::default(), last_ns: 0 }
     }
 
-    /// Runs through a capture, and gives the head of each packet that needs a dissector to `head`.
+    /// Accounts for one frame, as the BPF program does, and gives its head to `head` if it needs a dissector.
     /// Every head is given: there is no hurry here, and so no budget.
-    ///
-    /// # Errors
-    /// Where the capture is damaged; what came before is accounted for.
-    pub fn run(
-        &mut self,
-        capture: &mut CaptureReader,
-        mut head: impl FnMut(&HeadMeta, &[u8]),
-    ) -> Result<(), CaptureError> {
-        while let Some(packet) = capture.next_packet()? {
-            let start = match packet.start() {
-                CaptureStart::Ethernet => Start::Ethernet,
-                CaptureStart::Network { ethertype, offset } => match u32::try_from(offset) {
-                    Ok(offset) => Start::Network { ethertype, offset },
-                    Err(_) => continue,
-                },
-                CaptureStart::Other => continue,
-            };
-            let frame = SliceFrame::new(packet.data, packet.wire_len);
-            self.packet(&frame, start, packet.interface, packet.time_ns, &mut head);
-        }
-        Ok(())
-    }
-
-    /// Accounts for one frame, as the BPF program does.
     pub fn packet(
         &mut self,
         frame: &SliceFrame<'_>,

@@ -10,10 +10,9 @@ use tracing::warn;
 use super::outputs::Outputs;
 use super::summary::Summary;
 use super::{DAMAGED, FAILED, OK, complain, fail};
+use crate::analyse::{Analysis, analyse};
 use crate::capture::{CaptureError, CaptureReader};
 use crate::cli::{Format, ReplayArgs};
-use crate::engine::Engine;
-use crate::replay::Replay;
 use crate::sinks::Context;
 
 /// Runs the command.
@@ -44,12 +43,8 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
 /// Analyses one capture, by itself: clocks of different captures have nothing to do with each other.
 fn capture(args: &ReplayArgs, path: &Path, outputs: &mut Outputs) -> Result<(), CaptureError> {
     let mut capture = CaptureReader::open(path)?;
-    let mut engine = Engine::new();
-    let mut replay = Replay::new(Sampler::new(args.sample, 0));
-    let result = replay.run(&mut capture, |meta, bytes| {
-        engine.head(meta, bytes, |report| outputs.write(&report));
-    });
-    engine.advance(replay.last_ns());
+    let sampler = Sampler::new(args.sample, 0);
+    let Analysis { replay, damage } = analyse(&mut capture, sampler, |_, report| outputs.write(report));
     for skipped in capture.skipped() {
         warn!("{skipped}");
     }
@@ -61,7 +56,7 @@ fn capture(args: &ReplayArgs, path: &Path, outputs: &mut Outputs) -> Result<(), 
         };
         summarize(args, &summary);
     }
-    result
+    damage.map_or(Ok(()), Err)
 }
 
 fn summarize(args: &ReplayArgs, summary: &Summary<'_>) {
