@@ -6,6 +6,7 @@
 //! it is: time is a parameter.
 
 pub mod aging;
+pub mod analyse;
 pub mod capture;
 pub mod cli;
 pub mod commands;
