@@ -286,7 +286,11 @@ mod tests {
     use crate::evaluate::outcome::tests::{alerted, capture, evaluation};
     use crate::evaluate::{End, Exceptions};
 
-    fn text<'a>(edit: impl FnOnce(&mut Text<'a>)) -> String {
+    fn text(edit: impl FnOnce(&mut Text<'_>)) -> String {
+        with_floors(None, edit)
+    }
+
+    fn with_floors(floors: Option<(&Floors, &Verdict)>, edit: impl FnOnce(&mut Text<'_>)) -> String {
         let mut outcomes = vec![
             alerted(
                 capture("found.pcap", Label::Covert, Some("iodine")),
@@ -301,7 +305,7 @@ mod tests {
         let exceptions = Exceptions::default();
         let summary = Summary::new(&evaluation, &exceptions);
         let mut text =
-            Text { evaluation: &evaluation, summary: &summary, floors: None, findings: None, colour: false };
+            Text { evaluation: &evaluation, summary: &summary, floors, findings: None, colour: false };
         edit(&mut text);
         text.to_string()
     }
@@ -342,7 +346,7 @@ mod tests {
         let verdict =
             Verdict { broken: vec!["ttl: low".to_owned()], hints: vec!["rise".to_owned()], unchecked: 3 };
         let floors = Floors::default();
-        let plain = text(|text| text.floors = Some((&floors, &verdict)));
+        let plain = with_floors(Some((&floors, &verdict)), |_| ());
         assert!(plain.contains("hint    rise\nBROKEN  ttl: low\nfloors not looked at"), "{plain}");
         let painted = text(|text| text.colour = true);
         assert!(painted.contains("\u{1b}[1;31mFAILED\u{1b}[0m"), "{painted}");
