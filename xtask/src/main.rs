@@ -64,7 +64,8 @@ fn perform(task: &Task, root: &Path) -> Result<ExitCode, Error> {
         Task::BuildEbpf => {
             setup::ensure(root, setup::Part::Bpf)?;
             let toolchain = bpf::Toolchain::find(root)?;
-            println!("{}", bpf::object::build(root, &toolchain, &workspace::host())?.display());
+            let object = bpf::object::build(root, &toolchain, &workspace::host(), "inspector")?;
+            println!("{}", object.display());
         }
         Task::Run { flags } => run::run(root, flags)?,
         Task::Demo => demo::run(root)?,

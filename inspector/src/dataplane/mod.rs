@@ -28,7 +28,7 @@ pub use accounts::Accounts;
 pub use attach::Mode;
 pub use error::DataplaneError;
 pub use interface::{Interface, resolve};
-pub use trial::{MAX_PLAIN_FRAME, MIN_FRAME, ProgramFacts};
+pub use trial::{Hook, MAX_PLAIN_FRAME, MIN_FRAME, MapFacts, ProgramFacts, Subject, Trial};
 
 use crate::metrics::Attachment;
 use attach::Attached;

@@ -1,0 +1,135 @@
+//! What a packet costs: program against empty program, in turns.
+
+use inspector::dataplane::{Subject, Trial};
+use inspector_common::Tally;
+
+use crate::error::{Failed, Failure};
+use crate::pace::Pace;
+use crate::report::{Figure, Section, Unit};
+use crate::scenario::{Maps, Scenario};
+use crate::statistics::Spread;
+
+/// Packets a system call. Rings are emptied in between, so it must not fill half of one: 500 of the largest heads
+/// take 0.3 MB.
+const AT_ONCE: u32 = 500;
+
+/// How long to measure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// Rounds of a scenario.
+    pub(crate) rounds: usize,
+    /// Rounds where the programs are loaded anew each time.
+    pub(crate) fresh_rounds: usize,
+    /// Passes over all packets in one measurement.
+    pub(crate) passes: usize,
+}
+
+/// Measurements by round, nanoseconds a packet.
+#[derive(Default)]
+struct Rounds {
+    control: Vec<f64>,
+    program: Vec<f64>,
+    /// The control once more.
+    null: Vec<f64>,
+}
+
+/// The programs, loaded with a scenario's settings.
+pub(crate) fn load_all(scenario: &Scenario) -> Result<(Trial, Vec<Subject>), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.or_failed("starting a runtime")?;
+    runtime.block_on(Trial::load(&scenario.settings())).or_failed("loading the programs")
+}
+
+/// The same, and the one in question.
+fn load(scenario: &Scenario, name: &str) -> Result<(Trial, Subject), Failure> {
+    let (trial, subjects) = load_all(scenario)?;
+    let subject = subjects.into_iter().find(|subject| subject.name == name);
+    Ok((trial, subject.or_failed("finding the program")?))
+}
+
+/// Measures one program in one scenario; the pacing program has the scenario's packets already.
+pub(crate) fn measure(
+    pace: &mut Pace,
+    scenario: &Scenario,
+    program: &str,
+    effort: Effort,
+) -> Result<Figure, Failure> {
+    let (mut trial, mut subject) = load(scenario, program)?;
+    warm_up(pace, scenario, &trial, &subject)?;
+    let (passes, count) = match scenario.maps {
+        Maps::Warm(_) => (effort.passes, effort.rounds),
+        Maps::Empty => (1, effort.fresh_rounds),
+    };
+    let empty = pace.empty.try_clone().or_failed("keeping a program's descriptor")?;
+    let mut rounds = Rounds::default();
+    for round in 0..count {
+        if scenario.maps == Maps::Empty {
+            // One after the other: the old maps make room first.
+            drop(trial);
+            (trial, subject) = load(scenario, program)?;
+        }
+        // The order turns around, so that what drifts does no harm.
+        let order = if round % 2 == 0 { [0, 1, 2] } else { [2, 1, 0] };
+        for target in order {
+            pace.aim(if target == 1 { &subject.fd } else { &empty })?;
+            let mut sum = 0.0;
+            for _ in 0..passes {
+                sum += pace.pass(AT_ONCE, || {
+                    trial.discard_heads();
+                })?;
+            }
+            let samples = match target {
+                0 => &mut rounds.control,
+                1 => &mut rounds.program,
+                _ => &mut rounds.null,
+            };
+            samples.push(sum / passes as f64);
+        }
+    }
+    let missed = pace.missed()?;
+    if missed > 0 {
+        return Err(Failure::new("pacing", format!("{missed} packets did not reach the program")));
+    }
+    rounds.figure(scenario, program, &trial)
+}
+
+/// Gets program, packets and maps into the state that the scenario wants.
+fn warm_up(pace: &mut Pace, scenario: &Scenario, trial: &Trial, subject: &Subject) -> Result<(), Failure> {
+    let empty = pace.empty.try_clone().or_failed("keeping a program's descriptor")?;
+    pace.aim(&empty)?;
+    pace.pass(AT_ONCE, || ())?;
+    if let Maps::Warm(passes) = scenario.maps {
+        pace.aim(&subject.fd)?;
+        for _ in 0..passes {
+            pace.pass(AT_ONCE, || {
+                trial.discard_heads();
+            })?;
+        }
+    }
+    Ok(())
+}
+
+impl Rounds {
+    fn figure(&self, scenario: &Scenario, program: &str, trial: &Trial) -> Result<Figure, Failure> {
+        let cost = Spread::of_differences(&self.program, &self.control).or_failed("measuring")?;
+        let figure = Figure::new(Section::Cost, scenario.title, Unit::NanosecondsPerPacket, cost);
+        let figure = Figure {
+            null: Spread::of_differences(&self.null, &self.control),
+            control: Spread::of(&self.control).map(|control| control.median),
+            left_out: left_out(trial)?,
+            ..figure.of_program(program)
+        };
+        Ok(figure.held_against(scenario.goal))
+    }
+}
+
+/// What became of the packets of a trial, as far as something was left out.
+fn left_out(trial: &Trial) -> Result<Vec<(&'static str, f64)>, Failure> {
+    let account = trial.account().or_failed("reading the counters")?;
+    let share = |tally: &Tally| {
+        let reason = tally.lost_reason()?;
+        let share = account.tallied(*tally) as f64 / account.seen as f64;
+        (share > 0.0).then_some((reason, share))
+    };
+    Ok(Tally::ALL.iter().filter_map(share).collect())
+}

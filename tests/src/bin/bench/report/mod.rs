@@ -1,0 +1,247 @@
+//! What was measured, and how it is shown: as a table, as Markdown, as JSON.
+
+mod machine;
+mod table;
+
+use serde::Serialize;
+
+use crate::statistics::Spread;
+pub(crate) use machine::Machine;
+
+/// Everything that one run of the bench has to say.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) machine: Machine,
+    pub(crate) command: String,
+    pub(crate) is_quick: bool,
+    pub(crate) figures: Vec<Figure>,
+    pub(crate) skipped: Vec<Skipped>,
+}
+
+/// Something that could not be measured here.
+#[derive(Debug, Serialize)]
+pub(crate) struct Skipped {
+    pub(crate) what: String,
+    pub(crate) why: String,
+}
+
+/// One measured thing.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Figure {
+    pub(crate) section: Section,
+    pub(crate) name: String,
+    /// The program in question, where there are several.
+    pub(crate) program: Option<String>,
+    pub(crate) unit: Unit,
+    pub(crate) value: Spread,
+    /// What the same code without the program took.
+    pub(crate) control: Option<f64>,
+    /// What control against control differed by in the same rounds: the noise.
+    pub(crate) null: Option<Spread>,
+    pub(crate) goal: Option<Goal>,
+    pub(crate) verdict: Option<Verdict>,
+    /// Of all packets, the share that was left out on purpose or for want of room, by reason.
+    pub(crate) left_out: Vec<(&'static str, f64)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Section {
+    Cost,
+    Program,
+    Maps,
+    Userspace,
+    Throughput,
+}
+
+impl Section {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Cost, Self::Program, Self::Maps, Self::Userspace, Self::Throughput];
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Cost => "What a packet costs, over an empty program",
+            Self::Program => "What the kernel made of each program",
+            Self::Maps => "Memory of the maps",
+            Self::Userspace => "Userspace",
+            Self::Throughput => "Throughput of a veth pair",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum Unit {
+    #[serde(rename = "ns/packet")]
+    NanosecondsPerPacket,
+    #[serde(rename = "us/entry")]
+    MicrosecondsPerEntry,
+    #[serde(rename = "instructions")]
+    Instructions,
+    #[serde(rename = "bytes")]
+    Bytes,
+    #[serde(rename = "packets/s")]
+    PacketsPerSecond,
+    #[serde(rename = "bits/s")]
+    BitsPerSecond,
+    /// A share of one, of a CPU or of another figure.
+    #[serde(rename = "ratio")]
+    Ratio,
+}
+
+/// What DESIGN asks for, in the figure's unit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Goal {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// Whether a goal is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    Holds,
+    Missed,
+    /// The noise is larger than the distance from the goal.
+    WithinNoise,
+}
+
+impl Goal {
+    fn judge(self, value: f64, noise: f64) -> Verdict {
+        let margin = match self {
+            Self::AtMost(most) => most - value,
+            Self::AtLeast(least) => value - least,
+        };
+        if margin.abs() < noise {
+            Verdict::WithinNoise
+        } else if margin >= 0.0 {
+            Verdict::Holds
+        } else {
+            Verdict::Missed
+        }
+    }
+}
+
+/// Noise from which on a cost is marked, nanoseconds a packet: on a quiet machine control against control is
+/// within 5.
+const HIGH_NOISE: f64 = 10.0;
+
+impl Figure {
+    pub(crate) fn new(section: Section, name: impl Into<String>, unit: Unit, value: Spread) -> Self {
+        Self {
+            section,
+            name: name.into(),
+            program: None,
+            unit,
+            value,
+            control: None,
+            null: None,
+            goal: None,
+            verdict: None,
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Of something that is counted and not measured.
+    pub(crate) fn exact(section: Section, name: impl Into<String>, unit: Unit, value: f64) -> Self {
+        Self::new(section, name, unit, Spread { min: value, median: value, p90: value })
+    }
+
+    pub(crate) fn of_program(self, program: &str) -> Self {
+        Self { program: Some(program.to_owned()), ..self }
+    }
+
+    /// Holds the median against a goal, if there is one.
+    pub(crate) fn held_against(self, goal: Option<Goal>) -> Self {
+        let noise = self.null.map_or(0.0, |null| null.noise());
+        let verdict = goal.map(|goal| goal.judge(self.value.median, noise));
+        Self { goal, verdict, ..self }
+    }
+
+    fn is_noisy(&self) -> bool {
+        self.null.is_some_and(|null| null.noise() > HIGH_NOISE)
+    }
+}
+
+impl Report {
+    pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self)
+    }
+
+    /// The tables as somebody reads them in a terminal.
+    pub(crate) fn to_text(&self) -> String {
+        table::text(self)
+    }
+
+    /// The tables for a document.
+    pub(crate) fn to_markdown(&self) -> String {
+        table::markdown(self)
+    }
+
+    pub(crate) fn skip(&mut self, what: &str, why: impl ToString) {
+        self.skipped.push(Skipped { what: what.to_owned(), why: why.to_string() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn report() -> Report {
+        let null = Some(Spread { min: -20.0, median: 1.0, p90: 19.0 });
+        let spread = Spread { min: 50.0, median: 60.0, p90: 90.0 };
+        let cost = Figure::new(Section::Cost, "mix", Unit::NanosecondsPerPacket, spread);
+        let cost = Figure { null, control: Some(48.0), ..cost.of_program("inspector_frags") };
+        let memory = Figure::exact(Section::Maps, "all", Unit::Bytes, 13.5 * 1_048_576.0);
+        let mut report = Report {
+            machine: Machine::read(),
+            command: "cargo xtask bench --quick".to_owned(),
+            is_quick: true,
+            figures: vec![
+                cost.held_against(Some(Goal::AtMost(67.0))),
+                memory.held_against(Some(Goal::AtMost(48.0 * 1_048_576.0))),
+            ],
+            skipped: Vec::new(),
+        };
+        report.skip("throughput", "iperf3 is not installed");
+        report
+    }
+
+    #[test]
+    fn goals_are_judged_beyond_the_noise_only() {
+        assert_eq!(Goal::AtMost(67.0).judge(60.0, 5.0), Verdict::Holds);
+        assert_eq!(Goal::AtMost(67.0).judge(60.0, 8.0), Verdict::WithinNoise);
+        assert_eq!(Goal::AtMost(67.0).judge(80.0, 5.0), Verdict::Missed);
+        assert_eq!(Goal::AtLeast(3e6).judge(4e6, 0.0), Verdict::Holds);
+        assert_eq!(Goal::AtLeast(3e6).judge(2e6, 0.0), Verdict::Missed);
+    }
+
+    #[test]
+    fn json_says_all_of_it() {
+        let json: Value = serde_json::from_str(&report().to_json().unwrap()).unwrap();
+        let cost = &json["figures"][0];
+        assert_eq!(cost["section"], "cost");
+        assert_eq!(cost["unit"], "ns/packet");
+        assert_eq!(cost["value"]["median"], 60.0);
+        assert_eq!(cost["null"]["p90"], 19.0);
+        assert_eq!(cost["goal"]["at_most"], 67.0);
+        assert_eq!(cost["verdict"], "within_noise");
+        assert_eq!(json["skipped"][0]["what"], "throughput");
+        assert!(json["machine"]["kernel"].as_str().is_some_and(|kernel| !kernel.is_empty()));
+    }
+
+    #[test]
+    fn tables_show_value_goal_and_noise() {
+        let text = report().to_text();
+        for wanted in ["60", "50 … 90", "≤ 67", "within the noise", "13.5 MiB", "holds", "noise is high"]
+        {
+            assert!(text.contains(wanted), "{wanted} in\n{text}");
+        }
+        assert!(text.contains("skipped: throughput (iperf3 is not installed)"), "{text}");
+        let markdown = report().to_markdown();
+        assert!(markdown.contains("| mix | frags | 60 ns | 50 … 90 |"), "{markdown}");
+        assert!(markdown.contains("cargo xtask bench --quick"), "{markdown}");
+    }
+}
