@@ -1,5 +1,6 @@
 //! The two hooks whose frames are written to.
 
+use core::arch::asm;
 use core::ffi::c_int;
 
 use aya_ebpf::EbpfContext;
@@ -69,7 +70,13 @@ impl Hook for Ingress {
 
     #[inline(always)]
     fn len(&self) -> u32 {
-        (self.0.data_end() - self.0.data()) as u32
+        let mut len = self.0.data_end() - self.0.data();
+        // Without this the compiler would mix the subtraction with the one in `resize`, and the verifier lets nobody
+        // calculate with the end. SAFETY: it masks a register.
+        unsafe {
+            asm!("{0} &= 0xffff", inout(reg) len, options(pure, nomem, nostack, preserves_flags));
+        }
+        len as u32
     }
 
     #[inline(always)]

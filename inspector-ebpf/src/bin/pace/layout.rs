@@ -10,9 +10,9 @@ pub(crate) const SHORTEST: usize = 60;
 /// Longest frame. It leaves headroom and tail room in one page.
 pub(crate) const LONGEST: usize = 2_040;
 
-/// Bytes of a packet's slot: its length (a native `u32`), padding, and its bytes. They get eight more than they
-/// need, so that a mask bounds their number.
-pub(crate) const SLOT: usize = 8 + 2_048;
+/// Bytes of a packet's slot: the packet's, and in the last four its length as a native `u32`. A power of two, so that
+/// a mask bounds the length, and no slot lies on two pages.
+pub(crate) const SLOT: usize = 2_048;
 
 /// Native `u32`s of the state. The last is for the pacing programs alone.
 pub(crate) const STATE: usize = 6;

@@ -7,6 +7,7 @@
 //! since a tail call needs its like. `emit` sends each packet out of an interface instead.
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 #![expect(unsafe_code, reason = "packet memory, map values and helpers are raw pointers here")]
 #![expect(clippy::needless_pass_by_value, reason = "it is how aya's macro calls a program")]
 #![expect(clippy::inline_always, reason = "the verifier follows one function better than a call graph")]
@@ -28,9 +29,8 @@ use layout::{LONGEST, PACKETS as COUNT, SHORTEST, SLOT, STATE, state};
 
 #[repr(C, align(8))]
 struct Slot {
+    bytes: [u8; SLOT - 4],
     len: u32,
-    padding: u32,
-    bytes: [u8; SLOT - 8],
 }
 
 /// The packets: 41 MB.
@@ -63,15 +63,15 @@ fn place<H: Hook>(hook: &H) -> Option<&'static mut [u32; STATE]> {
     // Taken back by whoever gets where it wants to go.
     run[state::MISSED] += 1;
     let slot = PACKETS.get(number)?;
-    let len = slot.len & (SLOT as u32 - 9);
+    let len = slot.len & (SLOT as u32 - 1);
     if (len as usize) < SHORTEST || len as usize > LONGEST {
         return None;
     }
     if hook.len() != len && !hook.resize(len) {
         return None;
     }
-    // SAFETY: the mask keeps `len` within the slot's bytes.
-    if !unsafe { hook.write(0, slot.bytes.as_ptr(), len) } {
+    // SAFETY: the mask keeps `len` within the slot.
+    if !unsafe { hook.write(0, (&raw const *slot).cast(), len) } {
         return None;
     }
     if run[state::RANDOM] != 0 {

@@ -29,8 +29,6 @@ pub(crate) struct Effort {
 struct Rounds {
     control: Vec<f64>,
     program: Vec<f64>,
-    /// The control once more.
-    null: Vec<f64>,
 }
 
 /// The programs, loaded with a scenario's settings.
@@ -69,20 +67,15 @@ pub(crate) fn measure(
             (trial, subject) = load(scenario, program)?;
         }
         // The order turns around, so that what drifts does no harm.
-        let order = if round % 2 == 0 { [0, 1, 2] } else { [2, 1, 0] };
-        for target in order {
-            pace.aim(if target == 1 { &subject.fd } else { &empty })?;
+        for is_program in [round % 2 != 0, round % 2 == 0] {
+            pace.aim(if is_program { &subject.fd } else { &empty })?;
             let mut sum = 0.0;
             for _ in 0..passes {
                 sum += pace.pass(AT_ONCE, || {
                     trial.discard_heads();
                 })?;
             }
-            let samples = match target {
-                0 => &mut rounds.control,
-                1 => &mut rounds.program,
-                _ => &mut rounds.null,
-            };
+            let samples = if is_program { &mut rounds.program } else { &mut rounds.control };
             samples.push(sum / passes as f64);
         }
     }
@@ -110,11 +103,21 @@ fn warm_up(pace: &mut Pace, scenario: &Scenario, trial: &Trial, subject: &Subjec
 }
 
 impl Rounds {
+    /// Since the order turns around, the control ends every second round and begins the next: the differences between
+    /// those two, forwards and backwards by turns.
+    fn null(&self) -> Vec<f64> {
+        let neighbours = self.control.get(1..).unwrap_or_default().chunks_exact(2);
+        let difference = |(number, pair): (usize, &[f64])| {
+            if number % 2 == 0 { pair[1] - pair[0] } else { pair[0] - pair[1] }
+        };
+        neighbours.enumerate().map(difference).collect()
+    }
+
     fn figure(&self, scenario: &Scenario, program: &str, trial: &Trial) -> Result<Figure, Failure> {
         let cost = Spread::of_differences(&self.program, &self.control).or_failed("measuring")?;
         let figure = Figure::new(Section::Cost, scenario.title, Unit::NanosecondsPerPacket, cost);
         let figure = Figure {
-            null: Spread::of_differences(&self.null, &self.control),
+            null: Spread::of(&self.null()),
             control: Spread::of(&self.control).map(|control| control.median),
             left_out: left_out(trial)?,
             ..figure.of_program(program)
@@ -132,4 +135,17 @@ fn left_out(trial: &Trial) -> Result<Vec<(&'static str, f64)>, Failure> {
         (share > 0.0).then_some((reason, share))
     };
     Ok(Tally::ALL.iter().filter_map(share).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_null_pairs_controls_that_follow_each_other() {
+        // Control first in rounds 0, 2, 4; last in 1, 3.
+        let rounds = Rounds { control: vec![50.0, 60.0, 61.0, 70.0, 72.0], program: Vec::new() };
+        assert_eq!(rounds.null(), [1.0, -2.0]);
+        assert!(Rounds::default().null().is_empty());
+    }
 }

@@ -93,8 +93,8 @@ impl Pace {
         let mut last = None;
         for (number, frame) in (0..).zip(&frames) {
             let mut slot = [0; SLOT];
-            slot[..4].copy_from_slice(&u32::try_from(frame.len()).unwrap_or(0).to_ne_bytes());
-            slot[8..8 + frame.len()].copy_from_slice(frame);
+            slot[..frame.len()].copy_from_slice(frame);
+            slot[SLOT - 4..].copy_from_slice(&u32::try_from(frame.len()).unwrap_or(0).to_ne_bytes());
             self.packets.set(number, slot, 0).or_failed("filling in the packets")?;
             let kind = (self.program == "pace_egress").then(|| ethertype(frame));
             if self.groups.is_empty() || kind != last {
@@ -200,7 +200,13 @@ fn load(ebpf: &mut Ebpf, name: &str) -> Result<ProgramFd, Failure> {
         Program::SchedClassifier(program) => program.load().and_then(|()| program.fd()),
         _ => Err(ProgramError::UnexpectedProgramType),
     };
-    let fd = fd.or_failed("loading a pacing program (Linux 5.18 on)")?;
+    let fd = fd.map_err(|error| match error {
+        // Without the verifier's log, which runs to hundreds of lines.
+        ProgramError::LoadError { io_error, .. } => {
+            Failure::new("loading a pacing program (Linux 5.18 on)", io_error)
+        }
+        error => Failure::new("loading a pacing program", error),
+    })?;
     fd.try_clone().or_failed("keeping a program's descriptor")
 }
 

@@ -17,9 +17,6 @@ use crate::report::{Figure, Machine, Report};
 use crate::scenario::{self, Scenario};
 use crate::{drain, footprint, place, replay, running, throughput};
 
-/// Interface that is down and has the pacing program attached to it.
-const IDLE: &str = "idle0";
-
 /// Measures everything that was asked for. What cannot be measured here is noted in the report.
 pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     if let Some(reason) = missing(&[]) {
@@ -52,14 +49,15 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
 fn kernel(options: &Options, mix: &[Packet], report: &mut Report) -> Result<(), Failure> {
     let scenarios: Vec<&Scenario> = scenario::ALL.iter().filter(|s| options.wants(s.key)).collect();
     let namespace = Namespace::new("bench");
-    namespace.ip(&format!("link add {IDLE} type veth peer name idle1"));
+    // Both stay down. One for each kind of XDP program.
+    namespace.ip("link add idle0 type veth peer name idle1");
     let figures = place::alone(Some(&namespace), || {
         let mut figures = Vec::new();
         let programs = weigh(options, &mut figures)?;
         // Scenario by scenario, all programs, so that the table can be read.
         let mut paces = Vec::new();
-        for (name, hook) in programs {
-            paces.push((name, Pace::load(hook, IDLE)?));
+        for (number, (name, hook)) in programs.into_iter().enumerate() {
+            paces.push((name, Pace::load(hook, &format!("idle{number}"))?));
         }
         for scenario in scenarios {
             let frames = scenario.frames(mix);
