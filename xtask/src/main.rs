@@ -1,8 +1,8 @@
 //! `cargo xtask`: everything that is done to this project other than compiling it.
 
 mod bpf;
-mod demo;
 mod error;
+mod lab;
 mod run;
 mod setup;
 mod test;
@@ -36,6 +36,13 @@ enum Task {
     },
     /// Show inspector at work: covert channels and ordinary traffic between network namespaces, in half a minute
     Demo,
+    /// Measure what inspector costs; `bench --help` lists its flags
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Flags of the bench
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<String>,
+    },
     /// Run every check and test; with arguments for `cargo test`, only the tests
     Test {
         /// Arguments of `cargo test`
@@ -68,7 +75,8 @@ fn perform(task: &Task, root: &Path) -> Result<ExitCode, Error> {
             println!("{}", object.display());
         }
         Task::Run { flags } => run::run(root, flags)?,
-        Task::Demo => demo::run(root)?,
+        Task::Demo => lab::run(root, "demo", &[])?,
+        Task::Bench { flags } => lab::run(root, "bench", flags)?,
         Task::Test { filter } => return test::run(root, filter),
     }
     Ok(ExitCode::SUCCESS)

@@ -135,18 +135,14 @@ impl Trial {
         Ok((Self { plane, maps, rings }, subjects))
     }
 
-    /// Empties each ring that is more than half full, as a reader would that costs nothing; gives the bytes
-    /// that were in them. Not sooner, since a program may wake its reader whenever that has caught up.
-    pub fn discard_heads(&self) -> usize {
-        let mut discarded = 0;
+    /// Empties each ring that is more than half full, as a reader would that costs nothing. Not sooner, since a
+    /// program may wake its reader whenever that has caught up.
+    pub fn discard_heads(&self) {
         for (positions, size) in &self.rings {
-            let unread = positions.unread();
-            if unread > size / 2 {
+            if positions.unread() > size / 2 {
                 positions.discard();
-                discarded += unread;
             }
         }
-        discarded
     }
 
     /// Every map that a program uses.

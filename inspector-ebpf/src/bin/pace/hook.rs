@@ -1,7 +1,6 @@
 //! The two hooks whose frames are written to.
 
 use core::arch::asm;
-use core::ffi::c_int;
 
 use aya_ebpf::EbpfContext;
 use aya_ebpf::helpers::generated::{
@@ -81,7 +80,7 @@ impl Hook for Ingress {
 
     #[inline(always)]
     fn resize(&self, len: u32) -> bool {
-        let change = len as c_int - self.len() as c_int;
+        let change = len.cast_signed() - self.len().cast_signed();
         // SAFETY: the context is the one that the kernel passed in.
         unsafe { bpf_xdp_adjust_tail(self.0.ctx, change) == 0 }
     }

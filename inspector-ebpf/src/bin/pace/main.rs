@@ -9,7 +9,6 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 #![expect(unsafe_code, reason = "packet memory, map values and helpers are raw pointers here")]
-#![expect(clippy::needless_pass_by_value, reason = "it is how aya's macro calls a program")]
 #![expect(clippy::inline_always, reason = "the verifier follows one function better than a call graph")]
 #![expect(clippy::cast_possible_truncation, reason = "frames are shorter than 2^31 bytes")]
 
@@ -149,8 +148,8 @@ fn emit(ctx: XdpContext) -> u32 {
         return XDP_ABORTED;
     };
     run[state::MISSED] -= 1;
-    // SAFETY: it takes two numbers.
-    unsafe { bpf_redirect(run[state::OUT], 0) as u32 }
+    // SAFETY: it takes two numbers. It gives an action of XDP.
+    unsafe { bpf_redirect(run[state::OUT], 0).cast_unsigned() as u32 }
 }
 
 #[panic_handler]

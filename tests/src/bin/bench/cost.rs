@@ -1,5 +1,7 @@
 //! What a packet costs: program against empty program, in turns.
 
+use std::collections::BTreeMap;
+
 use inspector::dataplane::{Subject, Trial};
 use inspector_common::Tally;
 
@@ -71,9 +73,7 @@ pub(crate) fn measure(
             pace.aim(if is_program { &subject.fd } else { &empty })?;
             let mut sum = 0.0;
             for _ in 0..passes {
-                sum += pace.pass(AT_ONCE, || {
-                    trial.discard_heads();
-                })?;
+                sum += pace.pass(AT_ONCE, || trial.discard_heads())?;
             }
             let samples = if is_program { &mut rounds.program } else { &mut rounds.control };
             samples.push(sum / passes as f64);
@@ -94,9 +94,7 @@ fn warm_up(pace: &mut Pace, scenario: &Scenario, trial: &Trial, subject: &Subjec
     if let Maps::Warm(passes) = scenario.maps {
         pace.aim(&subject.fd)?;
         for _ in 0..passes {
-            pace.pass(AT_ONCE, || {
-                trial.discard_heads();
-            })?;
+            pace.pass(AT_ONCE, || trial.discard_heads())?;
         }
     }
     Ok(())
@@ -116,18 +114,15 @@ impl Rounds {
     fn figure(&self, scenario: &Scenario, program: &str, trial: &Trial) -> Result<Figure, Failure> {
         let cost = Spread::of_differences(&self.program, &self.control).or_failed("measuring")?;
         let figure = Figure::new(Section::Cost, scenario.title, Unit::NanosecondsPerPacket, cost);
-        let figure = Figure {
-            null: Spread::of(&self.null()),
-            control: Spread::of(&self.control).map(|control| control.median),
-            left_out: left_out(trial)?,
-            ..figure.of_program(program)
-        };
+        let control = Spread::of(&self.control).or_failed("measuring")?.median;
+        let figure = figure.of_program(program).beside(control, Spread::of(&self.null()));
+        let figure = Figure { left_out: left_out(trial)?, ..figure };
         Ok(figure.held_against(scenario.goal))
     }
 }
 
 /// What became of the packets of a trial, as far as something was left out.
-fn left_out(trial: &Trial) -> Result<Vec<(&'static str, f64)>, Failure> {
+fn left_out(trial: &Trial) -> Result<BTreeMap<&'static str, f64>, Failure> {
     let account = trial.account().or_failed("reading the counters")?;
     let share = |tally: &Tally| {
         let reason = tally.lost_reason()?;

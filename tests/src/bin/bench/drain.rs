@@ -6,7 +6,7 @@ use std::time::Instant;
 use inspector::dataplane::Trial;
 
 use crate::error::{Failed, Failure};
-use crate::report::{Figure, Goal, Section, Unit};
+use crate::report::{Figure, Goal, Section, Unit, grouped};
 use crate::statistics::Spread;
 
 /// DESIGN §4, microseconds an entry.
@@ -29,6 +29,6 @@ pub(crate) fn measure(trial: &mut Trial, rounds: usize) -> Result<Figure, Failur
         samples.push(elapsed.as_secs_f64() * 1e6 / f64::from(entries));
     }
     let value = Spread::of(&samples).or_failed("reading the flow map")?;
-    let name = format!("drain of {entries} flows, an entry");
+    let name = format!("drain of {} flows, an entry", grouped(f64::from(entries)));
     Ok(Figure::new(Section::Userspace, name, Unit::MicrosecondsPerEntry, value).held_against(Some(GOAL)))
 }

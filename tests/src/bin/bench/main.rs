@@ -7,6 +7,8 @@ mod error;
 mod footprint;
 mod options;
 mod pace;
+#[cfg(test)]
+mod pace_tests;
 mod packets;
 mod place;
 mod plan;

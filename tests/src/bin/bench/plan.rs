@@ -96,7 +96,7 @@ fn weigh(options: &Options, figures: &mut Vec<Figure>) -> Result<Vec<(String, Ho
 
 fn effort(options: &Options) -> Effort {
     let effort = if options.quick {
-        Effort { rounds: 15, fresh_rounds: 7, passes: 2 }
+        Effort { rounds: 25, fresh_rounds: 9, passes: 2 }
     } else {
         Effort { rounds: 61, fresh_rounds: 31, passes: 3 }
     };
@@ -118,13 +118,13 @@ fn part(
         return;
     }
     if let Some(reason) = missing(tools) {
-        return report.skip(name, reason);
+        return report.skip(name, &reason);
     }
     eprintln!("bench: {name}");
     match catch_unwind(AssertUnwindSafe(measure)) {
         Ok(Ok(figures)) => report.figures.extend(figures),
-        Ok(Err(failure)) => report.skip(name, failure),
-        Err(_) => report.skip(name, "the reason is above"),
+        Ok(Err(failure)) => report.skip(name, &failure),
+        Err(_) => report.skip(name, &"the reason is above"),
     }
 }
 

@@ -28,8 +28,11 @@ pub(crate) fn mix(seed: u64, minute: u64) -> Vec<Packet> {
     office.packets
 }
 
+/// Something that is done in the office.
+type Occupation = fn(&mut Office);
+
 /// How often each thing is done; downloads fill up what is left.
-const SCHEDULE: &[(usize, fn(&mut Office))] = &[
+const SCHEDULE: &[(usize, Occupation)] = &[
     (950, Office::look_up),
     (330, Office::page),
     (330, Office::visit),

@@ -229,6 +229,10 @@ mod tests {
 
     use super::*;
 
+    const FIN: u8 = 0x01;
+    const SYN: u8 = 0x02;
+    const RST: u8 = 0x04;
+
     fn read(packets: &[Packet]) -> Vec<inspector_common::Packet> {
         let read = |packet: &Packet| {
             classify(&SliceFrame::new(&packet.bytes, 0), Start::Ethernet, 1, Direction::Ingress)
@@ -254,8 +258,7 @@ mod tests {
         let all = |packets: &[Packet], holds: fn(&inspector_common::Packet) -> bool| {
             read(packets).iter().all(holds)
         };
-        // Neither SYN nor FIN nor RST.
-        assert!(all(&established(), |p| p.class == Class::Tcp && p.tcp_flags & 0x07 == 0));
+        assert!(all(&established(), |p| p.class == Class::Tcp && p.tcp_flags & (SYN | FIN | RST) == 0));
         assert!(all(&dns(), |p| p.class == Class::Dns && p.payload_len > 0));
         assert!(all(&dns_flood(), |p| p.class == Class::Dns && !p.key.is_ipv6() && p.key.vlan[0] == 0));
         assert!(all(&flood(), |p| matches!(p.class, Class::Tcp | Class::Udp) && p.wire_len <= 60));

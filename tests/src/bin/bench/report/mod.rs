@@ -3,10 +3,13 @@
 mod machine;
 mod table;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::statistics::Spread;
 pub(crate) use machine::Machine;
+pub(crate) use table::grouped;
 
 /// Everything that one run of the bench has to say.
 #[derive(Debug, Serialize)]
@@ -31,17 +34,25 @@ pub(crate) struct Figure {
     pub(crate) section: Section,
     pub(crate) name: String,
     /// The program in question, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) program: Option<String>,
     pub(crate) unit: Unit,
     pub(crate) value: Spread,
+    /// How far the median may be off by chance, in the figure's unit.
+    pub(crate) noise: f64,
     /// What the same code without the program took.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) control: Option<f64>,
-    /// What control against control differed by in the same rounds: the noise.
+    /// What control against control differed by between the same rounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) null: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) goal: Option<Goal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) verdict: Option<Verdict>,
     /// Of all packets, the share that was left out on purpose or for want of room, by reason.
-    pub(crate) left_out: Vec<(&'static str, f64)>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) left_out: BTreeMap<&'static str, f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -134,11 +145,12 @@ impl Figure {
             program: None,
             unit,
             value,
+            noise: 0.0,
             control: None,
             null: None,
             goal: None,
             verdict: None,
-            left_out: Vec::new(),
+            left_out: BTreeMap::new(),
         }
     }
 
@@ -151,15 +163,20 @@ impl Figure {
         Self { program: Some(program.to_owned()), ..self }
     }
 
+    /// With what control and control differed by.
+    pub(crate) fn beside(self, control: f64, null: Option<Spread>) -> Self {
+        let noise = null.map_or(f64::INFINITY, |null| null.noise());
+        Self { control: Some(control), null, noise, ..self }
+    }
+
     /// Holds the median against a goal, if there is one.
     pub(crate) fn held_against(self, goal: Option<Goal>) -> Self {
-        let noise = self.null.map_or(0.0, |null| null.noise());
-        let verdict = goal.map(|goal| goal.judge(self.value.median, noise));
+        let verdict = goal.map(|goal| goal.judge(self.value.median, self.noise));
         Self { goal, verdict, ..self }
     }
 
     fn is_noisy(&self) -> bool {
-        self.null.is_some_and(|null| null.noise() > HIGH_NOISE)
+        self.section == Section::Cost && self.noise > HIGH_NOISE
     }
 }
 
@@ -178,7 +195,7 @@ impl Report {
         table::markdown(self)
     }
 
-    pub(crate) fn skip(&mut self, what: &str, why: impl ToString) {
+    pub(crate) fn skip(&mut self, what: &str, why: &impl ToString) {
         self.skipped.push(Skipped { what: what.to_owned(), why: why.to_string() });
     }
 }
@@ -193,7 +210,7 @@ mod tests {
         let null = Some(Spread { min: -20.0, median: 1.0, p90: 19.0 });
         let spread = Spread { min: 50.0, median: 60.0, p90: 90.0 };
         let cost = Figure::new(Section::Cost, "mix", Unit::NanosecondsPerPacket, spread);
-        let cost = Figure { null, control: Some(48.0), ..cost.of_program("inspector_frags") };
+        let cost = cost.of_program("inspector_frags").beside(48.0, null);
         let memory = Figure::exact(Section::Maps, "all", Unit::Bytes, 13.5 * 1_048_576.0);
         let mut report = Report {
             machine: Machine::read(),
@@ -205,7 +222,7 @@ mod tests {
             ],
             skipped: Vec::new(),
         };
-        report.skip("throughput", "iperf3 is not installed");
+        report.skip("throughput", &"iperf3 is not installed");
         report
     }
 

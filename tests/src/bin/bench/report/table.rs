@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Figure, Goal, Report, Section, Unit, Verdict};
 
-const HEADINGS: [&str; 8] = ["what", "program", "median", "min … p90", "null", "control", "goal", ""];
+const HEADINGS: [&str; 8] = ["what", "program", "value", "min … p90", "null", "control", "goal", ""];
 
 type Row = [String; HEADINGS.len()];
 
@@ -48,7 +48,7 @@ pub(super) fn markdown(report: &Report) -> String {
         let _ = writeln!(text, "\n### {}\n", section.title());
         text += &line(&HEADINGS.map(str::to_owned));
         let _ = writeln!(text, "|{}", "---|".repeat(used.len()));
-        rows.iter().for_each(|row| text += &line(row));
+        text.extend(rows.iter().map(line));
     }
     text + &remarks(report)
 }
@@ -116,8 +116,7 @@ fn shown(unit: Unit, value: f64) -> String {
         Unit::NanosecondsPerPacket => format!("{number} ns"),
         Unit::MicrosecondsPerEntry => format!("{number} µs"),
         Unit::Instructions => number,
-        Unit::Bytes if value >= KIBIBYTE * KIBIBYTE => format!("{number} MiB"),
-        Unit::Bytes if value >= 10.0 * KIBIBYTE => format!("{number} KiB"),
+        Unit::Bytes if value >= MEBIBYTE => format!("{number} MiB"),
         Unit::Bytes => format!("{number} B"),
         Unit::PacketsPerSecond => format!("{number} M/s"),
         Unit::BitsPerSecond => format!("{number} Gbit/s"),
@@ -125,17 +124,15 @@ fn shown(unit: Unit, value: f64) -> String {
     }
 }
 
-const KIBIBYTE: f64 = 1_024.0;
+const MEBIBYTE: f64 = 1_048_576.0;
 
 /// A value in the unit that [`shown`] names.
 fn bare(unit: Unit, value: f64) -> String {
     match unit {
         Unit::NanosecondsPerPacket => format!("{value:.0}"),
         Unit::MicrosecondsPerEntry => format!("{value:.2}"),
-        Unit::Instructions => grouped(value),
-        Unit::Bytes if value >= KIBIBYTE * KIBIBYTE => format!("{:.1}", value / KIBIBYTE / KIBIBYTE),
-        Unit::Bytes if value >= 10.0 * KIBIBYTE => format!("{:.1}", value / KIBIBYTE),
-        Unit::Bytes => format!("{value:.0}"),
+        Unit::Bytes if value >= MEBIBYTE => format!("{:.1}", value / MEBIBYTE),
+        Unit::Instructions | Unit::Bytes => grouped(value),
         Unit::PacketsPerSecond => format!("{:.3}", value / 1e6),
         Unit::BitsPerSecond => format!("{:.2}", value / 1e9),
         Unit::Ratio => format!("{:.1}", value * 100.0),
@@ -143,7 +140,7 @@ fn bare(unit: Unit, value: f64) -> String {
 }
 
 /// A count with its thousands apart.
-fn grouped(value: f64) -> String {
+pub(crate) fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut grouped = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -172,8 +169,8 @@ fn widths(rows: &[Row]) -> [usize; HEADINGS.len()] {
 fn remarks(report: &Report) -> String {
     let mut text = String::new();
     if report.figures.iter().any(|figure| figure.section == Section::Cost) {
-        text += "\nnull: the empty program against itself in the same rounds, median (min … p90); control: what a \
-                 round of it took, which is subtracted.\n";
+        text += "\nValues are medians over rounds. null: the empty program against itself between the same rounds, \
+                 median (min … p90). control: what the empty program took, which is subtracted.\n";
     }
     let noisy = report.figures.iter().filter(|figure| figure.is_noisy()).count();
     if noisy > 0 {
