@@ -23,9 +23,17 @@ mod throughput;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use inspector_tests::lab::interrupt;
 
 fn main() -> ExitCode {
     let options = options::Options::parse();
+    let _files = match interrupt::prepare("bench") {
+        Ok(files) => files,
+        Err(error) => {
+            eprintln!("bench: no temporary folder can be made ({error}); look at TMPDIR");
+            return ExitCode::FAILURE;
+        }
+    };
     match plan::run(&options).and_then(|report| options.write(&report)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

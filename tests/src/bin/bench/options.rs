@@ -16,7 +16,7 @@ const BEGIN: &str = "<!-- bench: begin -->";
 const END: &str = "<!-- bench: end -->";
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask bench", about = "Measure what inspector costs", version)]
+#[command(name = "bench", bin_name = "cargo xtask bench", about = "Measure what inspector costs", version)]
 pub(crate) struct Options {
     /// Fewer rounds and shorter runs: under 3 minutes on 2 CPUs
     #[arg(long)]

@@ -134,6 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn programs_of_an_object_use_some_stack_and_no_more_than_there_is() {
+        for program in ["inspector_frags", "inspector_plain"] {
+            let bytes = bytes(inspector::dataplane::Trial::object(), program);
+            assert!(bytes.is_some_and(|bytes| (1..=512).contains(&bytes)), "{program}: {bytes:?}");
+        }
+        assert_eq!(bytes(inspector::dataplane::Trial::object(), "no_such_program"), None);
+    }
+
+    #[test]
     fn chains_of_calls_add_up() {
         // 0: main calls 3 and 5; 3 calls 5.
         let program = [spill(-16), call(1), EXIT, spill(-32), call(0), spill(-64), EXIT];
