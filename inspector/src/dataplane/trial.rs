@@ -8,12 +8,14 @@ use std::{fs, io};
 use aya::maps::{HashMap, Map, MapData, MapInfo, MapType};
 use aya::programs::{Program, ProgramFd, ProgramInfo, TestRun as _, TestRunOptions};
 use bytemuck::Zeroable as _;
-use inspector_common::{Account, FlowKey, FlowRecord};
+use inspector_common::{Account, FlowKey, FlowRecord, SeriesSlot};
 
-use super::attach::{self, Mode, cause};
+use super::attach::{self, cause};
+use super::egress;
 use super::error::DataplaneError;
 use super::sys::{MapValue, RingPositions};
-use super::{DataPlane, FLOWS_MAP, OBJECT, Settings};
+use super::{DataPlane, Drained, FLOWS_MAP, Hooks, OBJECT, Settings};
+use crate::observation::Event;
 
 /// The least that the kernel takes for a test run: an Ethernet header.
 pub const MIN_FRAME: usize = 14;
@@ -33,19 +35,24 @@ pub struct ProgramFacts {
 impl DataPlane {
     /// Names of the programs that the kernel took.
     #[must_use]
-    pub fn programs(&self) -> &[&'static str] {
-        &self.variants
+    pub fn programs(&self) -> Vec<&'static str> {
+        let egress = self.has_egress.then_some(egress::PROGRAM);
+        self.variants.iter().copied().chain(egress).collect()
     }
 
-    /// Runs a program on one frame, as if the loopback interface of this namespace had received it,
-    /// and gives the program's return value.
+    /// Runs a program on one frame, as if the loopback interface of this namespace had received or sent
+    /// it, and gives the program's return value.
     ///
     /// # Errors
     /// `EINVAL` for frames that are too short or too long for the program.
     pub fn test_run(&mut self, program: &'static str, frame: &[u8]) -> io::Result<u32> {
-        let program = attach::program(&mut self.ebpf, program).map_err(io::Error::other)?;
         let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
-        program.test_run(options).map(|result| result.return_value).map_err(cause)
+        let result = if program == egress::PROGRAM {
+            egress::program(&mut self.ebpf).map_err(io::Error::other)?.test_run(options)
+        } else {
+            attach::program(&mut self.ebpf, program).map_err(io::Error::other)?.test_run(options)
+        };
+        result.map(|result| result.return_value).map_err(cause)
     }
 
     /// The record of one flow.
@@ -56,19 +63,31 @@ impl DataPlane {
         self.flows.get(key)
     }
 
+    /// One slot of the series.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn series_slot(&self, index: u32) -> io::Result<SeriesSlot> {
+        self.series.slot(index)
+    }
+
     /// What the loaded programs are like.
     ///
     /// # Errors
     /// What the kernel said.
     pub fn program_facts(&mut self) -> Result<Vec<ProgramFacts>, DataplaneError> {
-        let Self { ebpf, variants, .. } = self;
+        let programs = self.programs();
         let facts = |name: &&'static str| {
-            let info = attach::program(ebpf, name)?.info();
+            let info = if *name == egress::PROGRAM {
+                egress::program(&mut self.ebpf)?.info()
+            } else {
+                attach::program(&mut self.ebpf, name)?.info()
+            };
             let info =
                 info.map_err(|source| DataplaneError::Program { program: name, source: cause(source) })?;
             Ok(ProgramFacts { name, verified_instructions: info.verified_instruction_count() })
         };
-        variants.iter().map(facts).collect()
+        programs.iter().map(facts).collect()
     }
 }
 
@@ -121,7 +140,7 @@ impl Trial {
     /// As for [`DataPlane::load`].
     pub async fn load(settings: &Settings) -> Result<(Self, Vec<Subject>), DataplaneError> {
         let mut plane = DataPlane::load(settings)?;
-        plane.attach(&[], Mode::Auto).await?;
+        plane.attach(&[], Hooks::default()).await?;
         let (subjects, map_numbers) = subjects(&mut plane)?;
         let maps = map_numbers.into_iter().map(MapInfo::from_id).collect::<Result<Vec<_>, _>>();
         let maps = maps.map_err(|source| map_error("of a program", source))?;
@@ -173,7 +192,8 @@ impl Trial {
         Ok(sum)
     }
 
-    /// Fills the flow map with made-up flows, as many as it has room for.
+    /// Fills the flow map with made-up flows, as many as it has room for, each of which counts as changed at every
+    /// drain.
     ///
     /// # Errors
     /// What the kernel said.
@@ -182,21 +202,22 @@ impl Trial {
         let flows = flows.ok_or(io::ErrorKind::NotFound)?;
         let data = MapData::from_id(flows.id()).map_err(io::Error::other)?;
         let mut flows: HashMap<MapData, MapValue<FlowKey>, MapValue<FlowRecord>> =
-            Map::LruHashMap(data).try_into().map_err(io::Error::other)?;
+            Map::HashMap(data).try_into().map_err(io::Error::other)?;
+        let record = FlowRecord { last_ns: u64::MAX, ..FlowRecord::zeroed() };
         for number in 0..self.plane.flow_capacity() {
             let mut key = FlowKey::zeroed();
             key.src[12..].copy_from_slice(&number.to_be_bytes());
-            flows.insert(MapValue(key), MapValue(FlowRecord::zeroed()), 0).map_err(io::Error::other)?;
+            flows.insert(MapValue(key), MapValue(record), 0).map_err(io::Error::other)?;
         }
         Ok(())
     }
 
-    /// As [`DataPlane::drain_flows`].
+    /// As [`DataPlane::drain`].
     ///
     /// # Errors
     /// What the kernel said.
-    pub fn drain_flows(&mut self, each: impl FnMut(&FlowKey, &FlowRecord)) -> io::Result<()> {
-        self.plane.drain_flows(each)
+    pub fn drain(&mut self, sink: impl FnMut(Event<'_>)) -> io::Result<Drained> {
+        self.plane.drain(sink)
     }
 
     /// The BPF object that is loaded.

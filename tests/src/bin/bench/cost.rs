@@ -1,6 +1,8 @@
 //! What a packet costs: program against empty program, in turns.
 
 use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
 
 use inspector::dataplane::{Subject, Trial};
 use inspector_common::Tally;
@@ -12,7 +14,7 @@ use crate::scenario::{Maps, Scenario};
 use crate::statistics::Spread;
 
 /// Packets a system call. Rings are emptied in between, so it must not fill half of one: 500 of the largest heads
-/// take 0.3 MB.
+/// take 0.8 MB.
 const AT_ONCE: u32 = 500;
 
 /// How long to measure.
@@ -55,9 +57,9 @@ pub(crate) fn measure(
     effort: Effort,
 ) -> Result<Figure, Failure> {
     let (mut trial, mut subject) = load(scenario, program)?;
-    warm_up(pace, scenario, &trial, &subject)?;
+    warm_up(pace, scenario, &mut trial, &subject)?;
     let (passes, count) = match scenario.maps {
-        Maps::Warm(_) => (effort.passes, effort.rounds),
+        Maps::Warm | Maps::Full => (effort.passes, effort.rounds),
         Maps::Empty => (1, effort.fresh_rounds),
     };
     let empty = pace.empty.try_clone().or_failed("keeping a program's descriptor")?;
@@ -87,17 +89,44 @@ pub(crate) fn measure(
 }
 
 /// Gets program, packets and maps into the state that the scenario wants.
-fn warm_up(pace: &mut Pace, scenario: &Scenario, trial: &Trial, subject: &Subject) -> Result<(), Failure> {
+fn warm_up(
+    pace: &mut Pace,
+    scenario: &Scenario,
+    trial: &mut Trial,
+    subject: &Subject,
+) -> Result<(), Failure> {
     let empty = pace.empty.try_clone().or_failed("keeping a program's descriptor")?;
     pace.aim(&empty)?;
     pace.pass(AT_ONCE, || ())?;
-    if let Maps::Warm(passes) = scenario.maps {
-        pace.aim(&subject.fd)?;
-        for _ in 0..passes {
+    pace.aim(&subject.fd)?;
+    match scenario.maps {
+        Maps::Warm => enter_flows(pace, trial),
+        Maps::Full => {
+            trial.fill_flows().or_failed("filling the flow map")?;
             pace.pass(AT_ONCE, || trial.discard_heads())?;
+            Ok(())
         }
+        Maps::Empty => Ok(()),
     }
-    Ok(())
+}
+
+/// Runs until all flows of the packets are in the flow map, which takes in only so many at a time.
+fn enter_flows(pace: &mut Pace, trial: &Trial) -> Result<(), Failure> {
+    const MOST_PASSES: usize = 200;
+    /// A good part of the time for which the data plane has a budget of new flows.
+    const PAUSE: Duration = Duration::from_millis(30);
+    let mut before = None;
+    for _ in 0..MOST_PASSES {
+        pace.pass(AT_ONCE, || trial.discard_heads())?;
+        let account = trial.account().or_failed("reading the counters")?;
+        let flows = [Tally::FlowInserted, Tally::FlowGated].map(|tally| account.tallied(tally));
+        if before == Some(flows) {
+            return Ok(());
+        }
+        before = Some(flows);
+        thread::sleep(PAUSE);
+    }
+    Err(Failure::new("warming up", "the flow map would not take in all flows"))
 }
 
 impl Rounds {

@@ -2,7 +2,7 @@
 
 use inspector::dataplane::Hook;
 use inspector::replay::Replay;
-use inspector_common::{Account, Sampler, SliceFrame, Start, Tally};
+use inspector_common::{Account, Control, Direction, Origin, SliceFrame, Start, Tally};
 use inspector_tests::lab::{Namespace, missing};
 use inspector_tests::skip;
 
@@ -22,12 +22,14 @@ fn programs_see_the_packets_that_were_filled_in() {
         return skip("programs_see_the_packets_that_were_filled_in", &reason);
     }
     let frames = packets::frames(&packets::mix(1, 0));
-    let mut host = Replay::new(Sampler::new(1, 0));
+    let frames = [&frames[..10_000], &packets::frames(&packets::encapsulated())[..10_000]].concat();
+    let mut host = Replay::new(Control::default());
     for frame in &frames {
-        host.packet(&SliceFrame::new(frame, 0), Start::Ethernet, 0, 0, &mut |_, _| ());
+        let origin = Origin::new(0, Direction::Ingress);
+        host.packet(&SliceFrame::new(frame, 0), Start::Ethernet, origin, 0, &mut |_| ());
     }
     let namespace = namespace();
-    for hook in [Hook::XdpFrags, Hook::Xdp] {
+    for hook in [Hook::XdpFrags, Hook::Xdp, Hook::Tc] {
         let account = place::alone(Some(&namespace), || {
             let (trial, subjects) = cost::load_all(&scenario::ALL[0])?;
             let subject = subjects.iter().find(|subject| subject.hook == hook).expect("the kernel takes it");
@@ -39,11 +41,11 @@ fn programs_see_the_packets_that_were_filled_in() {
             Ok(trial.account().expect("the counters can be read"))
         });
         let account = account.unwrap_or_else(|error| panic!("{hook:?}: {error}"));
-        // What becomes of a head depends on budgets, which replay hasn't.
-        let Account { seen, packets, bytes, anomalies, .. } = account;
+        // What becomes of flows and heads depends on budgets, which replay hasn't.
+        let Account { seen, packets, bytes, inner, anomalies, tallies: _ } = account;
         assert_eq!(seen, 20_000, "{hook:?}");
         assert_eq!((packets, bytes), (host.account().packets, host.account().bytes), "{hook:?}");
-        assert_eq!(anomalies, host.account().anomalies, "{hook:?}");
+        assert_eq!((inner, anomalies), (host.account().inner, host.account().anomalies), "{hook:?}");
     }
 }
 
@@ -72,22 +74,4 @@ fn floods_are_of_new_flows() {
     };
     assert!(known(false) > 4_000);
     assert!(known(true) < 100);
-}
-
-#[test]
-fn packets_on_their_way_out_are_paced_too() {
-    if let Some(reason) = missing(&[]) {
-        return skip("packets_on_their_way_out_are_paced_too", &reason);
-    }
-    let namespace = namespace();
-    let frames = packets::frames(&packets::encapsulated());
-    let missed = place::alone(Some(&namespace), || {
-        let mut pace = Pace::load(Hook::Tc, "idle0")?;
-        pace.fill(&frames, false)?;
-        let empty = pace.empty.try_clone().expect("descriptors can be had");
-        pace.aim(&empty)?;
-        assert!(pace.pass(500, || ())? > 0.0);
-        pace.missed()
-    });
-    assert_eq!(missed.unwrap_or_else(|error| panic!("{error}")), 0);
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use inspector::capture::CaptureReader;
 use inspector::engine::Engine;
 use inspector::replay::Replay;
-use inspector_common::Sampler;
+use inspector_common::Control;
 use inspector_tests::capture::timed_pcap;
 
 use crate::error::{Failed, Failure};
@@ -47,11 +47,8 @@ fn replay(file: &Arc<[u8]>) -> Result<u64, Failure> {
     let source = Cursor::new(Arc::clone(file));
     let mut capture = CaptureReader::new("the mix", source).or_failed("opening the capture")?;
     let mut engine = Engine::new();
-    let mut replay = Replay::new(Sampler::new(1, 0));
-    replay
-        .run(&mut capture, |meta, bytes| engine.head(meta, bytes, drop))
-        .or_failed("reading the capture")?;
-    engine.advance(replay.last_ns());
+    let mut replay = Replay::new(Control::default());
+    replay.run(&mut capture, |event| engine.take(event, drop)).or_failed("reading the capture")?;
     Ok(replay.account().seen)
 }
 

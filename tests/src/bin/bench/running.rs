@@ -97,7 +97,9 @@ fn resident_bytes(id: u32) -> Result<f64, Failure> {
 }
 
 fn received(inspector: &Inspector<'_>) -> Result<u64, Failure> {
-    let packets = inspector.metrics().value("inspector_packets_total", &[("interface", "eth0")]);
+    let packets = inspector
+        .metrics()
+        .value("inspector_packets_total", &[("interface", "eth0"), ("direction", "ingress")]);
     packets.or_failed("reading the metrics")
 }
 

@@ -1,7 +1,7 @@
 //! Which packets a program is measured with, in which state of its maps.
 
 use inspector::dataplane::Settings;
-use inspector_common::{Direction, Sampler, SliceFrame, Start, classify};
+use inspector_common::{Control, Direction, Origin, Sampler, SliceFrame, Start, classify};
 
 use crate::packets::{self, Packet};
 use crate::report::Goal;
@@ -35,17 +35,13 @@ pub(crate) enum Packets {
 /// The state of the maps.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Maps {
-    /// After so many passes that are not counted.
-    Warm(usize),
+    /// All flows of the packets are there.
+    Warm,
+    /// The flow map is full of other flows.
+    Full,
     /// New for each measurement.
     Empty,
 }
-
-/// After two passes of a mix all its flows are there.
-const WARM: Maps = Maps::Warm(2);
-
-/// 200,000 new flows fill the flow map three times.
-const FULL: Maps = Maps::Warm(10);
 
 const fn scenario(
     key: &'static str,
@@ -66,18 +62,18 @@ const DNS_FLOOD: Option<Goal> = Some(Goal::AtMost(150.0));
 
 /// Every scenario.
 pub(crate) const ALL: &[Scenario] = &[
-    scenario("mix", "mix, fully inspected", Mix, WARM, ONE_TEN_GIGABIT),
+    scenario("mix", "mix, fully inspected", Mix, Maps::Warm, ONE_TEN_GIGABIT),
     Scenario {
         is_sampled_out: true,
-        ..scenario("mix-sampled", "mix, 1 flow in 2^20 sampled", Mix, WARM, None)
+        ..scenario("mix-sampled", "mix, 1 flow in 2^20 sampled", Mix, Maps::Warm, None)
     },
     Scenario {
         is_sampled_out: true,
-        ..scenario("sampled-out", "sampled out: TCP and UDP of the mix", Samplable, WARM, SAMPLED_OUT)
+        ..scenario("sampled-out", "sampled out: TCP and UDP of the mix", Samplable, Maps::Warm, SAMPLED_OUT)
     },
-    scenario("tcp", "established TCP, 1,000 flows", Stream(packets::established), WARM, None),
-    scenario("dns", "DNS, 10,000 look-ups", Stream(packets::dns), WARM, None),
-    scenario("dns-flood", "DNS flood, steady", Flood(packets::dns_flood), FULL, DNS_FLOOD),
+    scenario("tcp", "established TCP, 1,000 flows", Stream(packets::established), Maps::Warm, None),
+    scenario("dns", "DNS, 10,000 look-ups", Stream(packets::dns), Maps::Warm, None),
+    scenario("dns-flood", "DNS flood, steady", Flood(packets::dns_flood), Maps::Full, DNS_FLOOD),
     scenario(
         "dns-flood-empty",
         "DNS flood, from empty maps",
@@ -85,17 +81,18 @@ pub(crate) const ALL: &[Scenario] = &[
         Maps::Empty,
         DNS_FLOOD,
     ),
-    scenario("icmp", "ICMP, 500 pairs", Stream(packets::icmp), WARM, None),
-    scenario("flood", "flood of new flows, steady", Flood(packets::flood), FULL, FLOOD),
+    scenario("icmp", "ICMP, 500 pairs", Stream(packets::icmp), Maps::Warm, None),
+    scenario("flood", "flood of new flows, steady", Flood(packets::flood), Maps::Full, FLOOD),
     scenario("flood-empty", "flood of new flows, from empty maps", Flood(packets::flood), Maps::Empty, FLOOD),
-    scenario("unknown", "unknown EtherTypes and protocols", Stream(packets::unknown), WARM, None),
-    scenario("encapsulated", "encapsulated, 8 kinds", Stream(packets::encapsulated), WARM, None),
+    scenario("unknown", "unknown EtherTypes and protocols", Stream(packets::unknown), Maps::Warm, None),
+    scenario("encapsulated", "encapsulated, 8 kinds", Stream(packets::encapsulated), Maps::Warm, None),
 ];
 
 impl Scenario {
     pub(crate) fn settings(&self) -> Settings {
         let one_in = if self.is_sampled_out { 1 << 20 } else { 1 };
-        Settings { sampler: Sampler::new(one_in, 0), ..Settings::default() }
+        let control = Control { sampler: Sampler::new(one_in, 0), ..Control::default() };
+        Settings { control, ..Settings::default() }
     }
 
     /// Whether the pacing program makes the 5-tuples random.
@@ -119,7 +116,7 @@ impl Scenario {
 
 fn is_samplable(packet: &Packet) -> bool {
     let frame = SliceFrame::new(&packet.bytes, 0);
-    let class = classify(&frame, Start::Ethernet, 0, Direction::Ingress).class;
+    let class = classify(&frame, Start::Ethernet, Origin::new(0, Direction::Ingress)).class;
     class.has_flow() && !class.is_exempt_from_sampling()
 }
 

@@ -179,7 +179,7 @@ pub(super) fn server(dice: &mut Dice) -> Host {
 mod tests {
     use std::collections::HashSet;
 
-    use inspector_common::{Class, Direction, FlowKey, SliceFrame, Start, classify};
+    use inspector_common::{Class, Direction, FlowKey, Origin, SliceFrame, Start, classify};
 
     use super::*;
 
@@ -201,7 +201,11 @@ mod tests {
         let read: Vec<_> = packets
             .iter()
             .map(|packet| {
-                classify(&SliceFrame::new(&packet.bytes, 0), Start::Ethernet, 1, Direction::Ingress)
+                classify(
+                    &SliceFrame::new(&packet.bytes, 0),
+                    Start::Ethernet,
+                    Origin::new(1, Direction::Ingress),
+                )
             })
             .collect();
         let count = |holds: fn(&inspector_common::Packet) -> bool| read.iter().filter(|p| holds(p)).count();
@@ -225,7 +229,7 @@ mod tests {
         let packets = mix(1, 0);
         for (packet, again) in packets.iter().zip(mix(1, 0)) {
             let frame = SliceFrame::new(&packet.bytes, 0);
-            let read = classify(&frame, Start::Ethernet, 1, Direction::Ingress);
+            let read = classify(&frame, Start::Ethernet, Origin::new(1, Direction::Ingress));
             assert!(
                 !matches!(read.class, Class::Runt | Class::MalformedIp | Class::MalformedL4),
                 "{packet:?}"

@@ -225,7 +225,7 @@ fn in_order(mut packets: Vec<Packet>) -> Vec<Packet> {
 mod tests {
     use std::collections::{HashMap, HashSet};
 
-    use inspector_common::{Class, Direction, SliceFrame, Start, classify};
+    use inspector_common::{Class, Direction, Origin, SliceFrame, Start, classify};
 
     use super::*;
 
@@ -235,7 +235,7 @@ mod tests {
 
     fn read(packets: &[Packet]) -> Vec<inspector_common::Packet> {
         let read = |packet: &Packet| {
-            classify(&SliceFrame::new(&packet.bytes, 0), Start::Ethernet, 1, Direction::Ingress)
+            classify(&SliceFrame::new(&packet.bytes, 0), Start::Ethernet, Origin::new(1, Direction::Ingress))
         };
         packets.iter().map(read).collect()
     }
@@ -263,6 +263,7 @@ mod tests {
         assert!(all(&dns_flood(), |p| p.class == Class::Dns && !p.key.is_ipv6() && p.key.vlan[0] == 0));
         assert!(all(&flood(), |p| matches!(p.class, Class::Tcp | Class::Udp) && p.wire_len <= 60));
         assert!(all(&icmp(), |p| matches!(p.key.protocol, 1 | 58)));
+        assert!(all(&encapsulated(), |p| p.inner.offset != 0));
         assert!(all(&unknown(), |p| matches!(p.class, Class::OtherEthertype | Class::OtherIp)));
         let established = read(&established());
         assert!(established.iter().map(|p| p.key).collect::<HashSet<_>>().len() >= 1_900);
