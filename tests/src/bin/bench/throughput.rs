@@ -69,10 +69,7 @@ impl Rates {
         let value = Spread::of(&changes).or_failed("sending through a veth pair")?;
         let name = format!("{protocol}: inspector against the empty program");
         let figure = Figure::new(Section::Throughput, name, Unit::Ratio, value);
-        // Twice the error of a median of so many values (1.25 standard deviations over the root of their number), the
-        // distance from the least to the 90th percentile being about 2.5 standard deviations.
-        let noise = (value.p90 - value.min) / (changes.len() as f64).sqrt();
-        figures.push(Figure { noise, ..figure }.held_against(Some(GOAL)));
+        figures.push(figure.held_against(Some(GOAL)));
         Ok(figures)
     }
 }

@@ -144,8 +144,8 @@ impl Figure {
             name: name.into(),
             program: None,
             unit,
+            noise: value.error(),
             value,
-            noise: 0.0,
             control: None,
             null: None,
             goal: None,
@@ -156,7 +156,7 @@ impl Figure {
 
     /// Of something that is counted and not measured.
     pub(crate) fn exact(section: Section, name: impl Into<String>, unit: Unit, value: f64) -> Self {
-        Self::new(section, name, unit, Spread { min: value, median: value, p90: value })
+        Self::new(section, name, unit, Spread::exactly(value))
     }
 
     pub(crate) fn of_program(self, program: &str) -> Self {
@@ -207,8 +207,8 @@ mod tests {
     use super::*;
 
     fn report() -> Report {
-        let null = Some(Spread { min: -20.0, median: 1.0, p90: 19.0 });
-        let spread = Spread { min: 50.0, median: 60.0, p90: 90.0 };
+        let null = Some(Spread { min: -20.0, p90: 19.0, ..Spread::exactly(1.0) });
+        let spread = Spread { min: 50.0, mean: 64.0, p90: 90.0, ..Spread::exactly(60.0) };
         let cost = Figure::new(Section::Cost, "mix", Unit::NanosecondsPerPacket, spread);
         let cost = cost.of_program("inspector_frags").beside(48.0, null);
         let memory = Figure::exact(Section::Maps, "all", Unit::Bytes, 13.5 * 1_048_576.0);
@@ -258,7 +258,7 @@ mod tests {
         }
         assert!(text.contains("skipped: throughput (iperf3 is not installed)"), "{text}");
         let markdown = report().to_markdown();
-        assert!(markdown.contains("| mix | frags | 60 ns | 50 … 90 |"), "{markdown}");
+        assert!(markdown.contains("| mix | frags | 60 ns | 50 … 90 | 64 |"), "{markdown}");
         assert!(markdown.contains("cargo xtask bench --quick"), "{markdown}");
     }
 }

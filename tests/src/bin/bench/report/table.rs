@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Figure, Goal, Report, Section, Unit, Verdict};
 
-const HEADINGS: [&str; 8] = ["what", "program", "value", "min … p90", "null", "control", "goal", ""];
+const HEADINGS: [&str; 9] = ["what", "program", "value", "min … p90", "mean", "null", "control", "goal", ""];
 
 type Row = [String; HEADINGS.len()];
 
@@ -23,7 +23,11 @@ pub(super) fn text(report: &Report) -> String {
             let cells = used.iter().map(|column| {
                 let (cell, width) = (&row[*column], widths[*column]);
                 // Words to the left, numbers to the right.
-                if *column < 2 || *column == 7 { format!("{cell:width$}") } else { format!("{cell:>width$}") }
+                if *column < 2 || *column + 1 == HEADINGS.len() {
+                    format!("{cell:width$}")
+                } else {
+                    format!("{cell:>width$}")
+                }
             });
             let line = cells.collect::<Vec<_>>().join("  ");
             let _ = writeln!(text, "  {}", line.trim_end());
@@ -92,6 +96,7 @@ fn row(figure: &Figure) -> Row {
         program.strip_prefix("inspector_").unwrap_or(program).to_owned(),
         shown(unit, figure.value.median),
         if is_exact { String::new() } else { range(&figure.value) },
+        figure.null.map_or(String::new(), |_| bare(unit, figure.value.mean)),
         figure
             .null
             .map_or(String::new(), |null| format!("{} ({}){noisy}", bare(unit, null.median), range(&null))),
