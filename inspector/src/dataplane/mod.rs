@@ -33,7 +33,7 @@ pub use attach::Mode;
 pub use egress::Egress;
 pub use error::DataplaneError;
 pub use interface::{Interface, resolve};
-pub use trial::{MAX_PLAIN_FRAME, MIN_FRAME, ProgramFacts};
+pub use trial::{Hook, MAX_PLAIN_FRAME, MIN_FRAME, MapFacts, ProgramFacts, Subject, Trial};
 
 use crate::aging::Patience;
 use crate::metrics::Attachment;

@@ -14,6 +14,7 @@ pub mod files;
 pub mod foreign;
 pub mod honest;
 mod inspector;
+pub mod interrupt;
 mod metrics;
 mod namespace;
 mod network;
