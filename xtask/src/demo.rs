@@ -10,7 +10,7 @@ use crate::{setup, workspace};
 
 /// Builds inspector and the demo, and becomes the demo, so that Ctrl-C reaches it. Returns only if that failed.
 pub(crate) fn run(root: &Path) -> Result<(), Error> {
-    setup::ensure(root, setup::Part::All)?;
+    setup::ensure(root, setup::Part::Tests)?;
     let mut build = workspace::cargo(root);
     let packages = ["--package", "inspector", "--package", "inspector-tests"];
     let binaries = ["--bin", "inspector", "--bin", "demo"];

@@ -6,6 +6,7 @@ mod error;
 mod run;
 mod setup;
 mod test;
+mod vm;
 mod workspace;
 
 use std::path::Path;
@@ -42,6 +43,8 @@ enum Task {
         #[arg(last = true)]
         filter: Vec<String>,
     },
+    /// Boot Debian's kernels in qemu, and load, attach and try the programs on each
+    VmTest(vm::Request),
 }
 
 fn main() -> ExitCode {
@@ -69,6 +72,7 @@ fn perform(task: &Task, root: &Path) -> Result<ExitCode, Error> {
         Task::Run { flags } => run::run(root, flags)?,
         Task::Demo => demo::run(root)?,
         Task::Test { filter } => return test::run(root, filter),
+        Task::VmTest(request) => return vm::run(root, request),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,10 @@ pub const LOOPBACK: u32 = 1;
 /// The kernel's return value for a packet that goes on its way.
 pub const XDP_PASS: u32 = 2;
 
+/// Verified instructions that a program may take, on any kernel. Kernels differ by tens of per cent, and their limit
+/// is a million.
+pub const MAX_VERIFIED: u32 = 60_000;
+
 /// Flows after which both sides start afresh, well before the kernel's map begins to evict.
 const MAX_FLOWS: usize = 20_000;
 

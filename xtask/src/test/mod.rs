@@ -20,7 +20,7 @@ const SKIP_LOG: &str = "INSPECTOR_SKIP_LOG";
 /// Runs all checks even if one fails, so that one run shows everything. With a filter, which goes to `cargo test`,
 /// runs the tests alone.
 pub(crate) fn run(root: &Path, filter: &[String]) -> Result<ExitCode, Error> {
-    setup::ensure(root, setup::Part::All)?;
+    setup::ensure(root, setup::Part::Tests)?;
     let mut failed = if filter.is_empty() { failing_checks(root)? } else { Vec::new() };
 
     eprintln!("==> tests");

@@ -1,0 +1,78 @@
+//! Packets that the kernel's own stack makes, offloads and all.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::thread;
+use std::time::Duration;
+
+use inspector::dataplane::Mode;
+use inspector_common::{Class, FlowKey, FlowRecord, Tally};
+
+use crate::lab::{ETH, HOST, Lab};
+use crate::watch::Watch;
+
+/// Datagrams of each kind.
+const DATAGRAMS: u16 = 20;
+
+/// Bytes over TCP: enough for frames in several buffers.
+const STREAM: usize = 1 << 20;
+
+const UDP_PORT: u16 = 4_000;
+const DNS_PORT: u16 = 53;
+const TCP_PORT: u16 = 4_001;
+
+/// A plain question for the address of example.org.
+const QUESTION: &[u8] =
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x03org\x00\x00\x01\x00\x01";
+
+/// Datagrams are counted to the packet, DNS gives heads, and TCP gets through unharmed.
+pub(crate) async fn packets_of_the_stack_are_counted() {
+    let lab = Lab::new().await;
+    let mut watch = Watch::on(&[ETH], Mode::Auto).await;
+    // Held open, so that nothing is answered with errors.
+    let _receivers =
+        [UDP_PORT, DNS_PORT].map(|port| UdpSocket::bind((HOST, port)).expect("the port is free"));
+    let listener = TcpListener::bind((HOST, TCP_PORT)).expect("the port is free");
+    let receiver = thread::spawn(move || receive(&listener));
+    let local_port = lab.in_peer(async || send_all()).await;
+    assert_eq!(receiver.join().expect("receiving works"), STREAM);
+
+    let wanted = u64::from(DATAGRAMS);
+    let account = watch.account_once(ETH, |account| account.packets_of(Class::Dns) >= wanted).await;
+    assert_eq!([Class::Udp, Class::Dns].map(|class| account.packets_of(class)), [wanted; 2], "{account:?}");
+    assert_eq!(account.tallied(Tally::HeadSubmitted), wanted);
+    assert!(account.packets_of(Class::Tcp) > 0 && account.is_consistent(), "{account:?}");
+
+    let mut heads = Vec::new();
+    watch.plane.read_heads(usize::MAX, |_, bytes| heads.push(bytes.to_vec()));
+    assert_eq!(heads.len(), usize::from(DATAGRAMS));
+    assert!(heads.iter().all(|head| head.ends_with(QUESTION)), "{heads:02x?}");
+
+    let mut flows: Vec<(FlowKey, FlowRecord)> = Vec::new();
+    watch.plane.drain_flows(|key, record| flows.push((*key, *record))).expect("the flow map can be read");
+    let udp = flows.iter().find(|(key, _)| (key.src_port, key.dst_port) == (local_port, UDP_PORT));
+    assert_eq!(udp.map(|(_, record)| record.packets), Some(wanted), "{flows:?}");
+    let tcp = flows.iter().find(|(key, _)| key.dst_port == TCP_PORT);
+    let stream_bytes = tcp.map_or(0, |(_, record)| record.payload_bytes);
+    assert!(stream_bytes >= STREAM as u64, "{stream_bytes} bytes of TCP");
+}
+
+/// Sends everything, and gives the local port of the UDP flow.
+fn send_all() -> u16 {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a port is free");
+    for _ in 0..DATAGRAMS {
+        socket.send_to(b"nothing to see", (HOST, UDP_PORT)).expect("the peer is there");
+        socket.send_to(QUESTION, (HOST, DNS_PORT)).expect("the peer is there");
+    }
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::from((HOST, TCP_PORT)), Duration::from_secs(20))
+        .expect("the peer accepts");
+    stream.write_all(&vec![b'x'; STREAM]).expect("the peer reads");
+    socket.local_addr().expect("it is bound").port()
+}
+
+fn receive(listener: &TcpListener) -> usize {
+    let (mut stream, _) = listener.accept().expect("the peer connects");
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).expect("the peer sends");
+    received.len()
+}
