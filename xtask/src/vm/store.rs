@@ -90,12 +90,13 @@ fn keep(work: &Path, release: &str) -> Result<(), Error> {
     create_anew(&kept)?;
     let image = fs::read(&image).map_err(|error| Error::File { path: image, error })?;
     write(kept.join("vmlinuz"), &image)?;
-    let mut manifest = format!("{release}\n{}\n", module::WANTED.join(" "));
+    let mut manifest = vec![release.to_owned(), module::WANTED.join(" ")];
     for Module { name, image } in modules {
-        write(kept.join(format!("{name}.ko")), &image)?;
-        manifest.push_str(&format!("{name}.ko\n"));
+        let file = format!("{name}.ko");
+        write(kept.join(&file), &image)?;
+        manifest.push(file);
     }
-    write(kept.join("manifest"), manifest.as_bytes())
+    write(kept.join("manifest"), manifest.join("\n").as_bytes())
 }
 
 fn write(path: PathBuf, content: &[u8]) -> Result<(), Error> {

@@ -44,7 +44,7 @@ pub(crate) async fn are_accounted_as_on_the_host(report: &mut Report) {
 /// heads and flow records of them.
 async fn compare(watch: &mut Watch, interface: &str, wire: &Wire) {
     let cpus = machine::online_cpus();
-    assert!(cpus.len() < machine::possible_cpus().len(), "the guest is to have room for more processors");
+    assert!(cpus.len() < machine::possible_cpus().len(), "some processors are to be off");
     let index = watch.interfaces.iter().find(|i| i.name == interface).map_or(0, |i| i.index);
     let mut host = Replay::new(settings().sampler);
     let (mut host_heads, mut heads): (Vec<Head>, Vec<Head>) = (Vec::new(), Vec::new());

@@ -18,7 +18,7 @@ type Check = for<'a> fn(&'a mut Report) -> LocalBoxFuture<'a, ()>;
 
 /// Every check by its name, a word. They panic, as tests do.
 const CHECKS: [(&str, Check); 7] = [
-    ("programs", |report| Box::pin(programs::load_within_budget(report))),
+    ("programs", |report| Box::pin(async { programs::load_within_budget(report) })),
     ("test-runs", |_| Box::pin(programs::count_test_runs())),
     ("frames", |report| Box::pin(frames::are_accounted_as_on_the_host(report))),
     ("detach", |_| Box::pin(frames::nothing_is_left_after_detaching())),
@@ -41,15 +41,10 @@ pub(crate) fn run(report: &mut Report) {
     for (name, check) in CHECKS {
         eprintln!("check {name}");
         log::take();
-        let check_run = catch_unwind(AssertUnwindSafe(|| runtime.block_on(check(report))));
+        let passed = catch_unwind(AssertUnwindSafe(|| runtime.block_on(check(report)))).is_ok();
         let check = name.to_owned();
-        report.say(&match check_run {
-            Ok(()) => Line::Passed { check },
-            Err(_) => {
-                let why = PANIC.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                Line::Failed { check, why }
-            }
-        });
+        let why = std::mem::take(&mut *PANIC.lock().unwrap_or_else(PoisonError::into_inner));
+        report.say(&if passed { Line::Passed { check } } else { Line::Failed { check, why } });
     }
     report.say(&Line::End { checks: CHECKS.len() });
 }

@@ -13,7 +13,7 @@ use crate::watch::settings;
 
 /// Every program loads, or is one that this kernel may refuse; none is over its budget; the kernel has every feature
 /// that its version promises.
-pub(crate) async fn load_within_budget(report: &mut Report) {
+pub(crate) fn load_within_budget(report: &mut Report) {
     let mut plane = DataPlane::load(&settings()).unwrap_or_else(|error| panic!("{error}"));
     let programs = plane.program_facts().expect("loaded programs can be asked");
     let refusals = refusals();
