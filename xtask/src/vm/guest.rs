@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const FAREWELL: Duration = Duration::from_secs(30);
 
 /// Lines of the console that are shown of a guest that failed.
-const LAST_WORDS: usize = 30;
+const LAST_WORDS: usize = 50;
 
 /// What guests have in common.
 #[derive(Debug)]
@@ -42,7 +42,9 @@ pub(crate) struct Ended {
     pub(crate) boot: Option<Duration>,
     /// What is wrong, a line each.
     pub(crate) problems: Vec<String>,
-    /// The end of what the kernel and the guest's program wrote.
+    /// What the kernel and the guest's program wrote.
+    pub(crate) console: PathBuf,
+    /// The end of it.
     pub(crate) last_words: String,
 }
 
@@ -83,7 +85,9 @@ impl Host {
             let when = if report.has_ended() { "did not switch itself off" } else { "was still running" };
             problems.push(format!("the guest {when} after {} s, and was ended", start.elapsed().as_secs()));
         }
-        Ok(Ended { report, boot, problems, last_words: last_words(&folder.join("console.log")) })
+        let console = folder.join("console.log");
+        let last_words = last_words(&console);
+        Ok(Ended { report, boot, problems, console, last_words })
     }
 
     /// The kernel's console goes to a file, the second serial port to standard output. Two of the four

@@ -34,7 +34,7 @@ impl fmt::Display for Line {
             Self::Program { name, verified: None } => write!(f, "program {name} -"),
             Self::Refused { name } => write!(f, "refused {name}"),
             Self::Feature { name, is_present } => {
-                write!(f, "feature {name} {}", if *is_present { "present" } else { "missing" })
+                write!(f, "feature {} {name}", if *is_present { "present" } else { "missing" })
             }
             Self::Attached { interface, direction, mode } => {
                 write!(f, "attached {interface} {direction} {mode}")
@@ -57,9 +57,14 @@ impl FromStr for Line {
 
     fn from_str(text: &str) -> Result<Self, NoLine> {
         let (event, rest) = text.trim_end().split_once(' ').ok_or(NoLine)?;
-        if event == "failed" {
-            let (check, why) = rest.split_once(' ').unwrap_or((rest, ""));
-            return Ok(Self::Failed { check: check.to_owned(), why: why.to_owned() });
+        if let ("failed" | "feature", Some((word, text))) = (event, rest.split_once(' ')) {
+            let text = text.to_owned();
+            return match (event, word) {
+                ("failed", check) => Ok(Self::Failed { check: check.to_owned(), why: text }),
+                (_, "present") => Ok(Self::Feature { name: text, is_present: true }),
+                (_, "missing") => Ok(Self::Feature { name: text, is_present: false }),
+                _ => Err(NoLine),
+            };
         }
         let words: Vec<&str> = rest.split(' ').collect();
         match (event, &words[..]) {
@@ -72,9 +77,6 @@ impl FromStr for Line {
                 Ok(Self::Program { name: (*name).to_owned(), verified })
             }
             ("refused", [name]) => Ok(Self::Refused { name: (*name).to_owned() }),
-            ("feature", [name, presence @ ("present" | "missing")]) => {
-                Ok(Self::Feature { name: (*name).to_owned(), is_present: *presence == "present" })
-            }
             ("attached", [interface, direction, mode]) => {
                 let [interface, direction, mode] =
                     [interface, direction, mode].map(|word| (*word).to_owned());

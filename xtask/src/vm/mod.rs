@@ -153,6 +153,6 @@ fn show_problems(kernel: Kernel, ended: &Ended) {
         println!("FAIL {kernel}: {problem}");
     }
     if !ended.problems.is_empty() {
-        println!("the console's last lines:\n{}", ended.last_words);
+        println!("the end of {}:\n{}", ended.console.display(), ended.last_words);
     }
 }

@@ -8,8 +8,9 @@ use std::process::Command;
 use super::error::Error;
 use super::run;
 
-/// What the checks need besides the kernel itself.
-pub(crate) const WANTED: [&str; 2] = ["veth", "8021q"];
+/// What the checks need besides the kernel itself: pairs of interfaces, VLAN devices, and filters on what leaves
+/// (before TCX, Linux 6.6).
+pub(crate) const WANTED: [&str; 4] = ["veth", "8021q", "sch_ingress", "cls_bpf"];
 
 /// A module in the kernel's own format.
 #[derive(Debug)]

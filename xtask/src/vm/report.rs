@@ -74,7 +74,7 @@ mod tests {
 
     /// As it comes off a serial line.
     const WHOLE: &str = "up 5.10.0-46-cloud-amd64\r\nprogram inspector_plain -\r\nrefused inspector_frags\r\n\
-                         feature multi-buffer missing\r\nfeature batches present\r\npassed programs\r\n\
+                         feature missing ring buffer\r\nfeature present batch reads\r\npassed programs\r\n\
                          attached eth0 ingress native\r\nattached eth0 egress tc\r\nattached lo ingress generic\r\n\
                          passed frames\r\nend 2\r\n";
 
@@ -89,7 +89,7 @@ mod tests {
                 release: Some("5.10.0-46-cloud-amd64".to_owned()),
                 programs: vec![("inspector_plain".to_owned(), None)],
                 refused: vec!["inspector_frags".to_owned()],
-                missing_features: vec!["multi-buffer".to_owned()],
+                missing_features: vec!["ring buffer".to_owned()],
                 attached: vec![pair("eth0", "native"), pair("eth0 egress", "tc"), pair("lo", "generic")],
                 passed: 2,
                 failed: Vec::new(),
@@ -127,7 +127,7 @@ mod tests {
             Line::Program { name: word(), verified: Some(16_500) },
             Line::Program { name: word(), verified: None },
             Line::Refused { name: word() },
-            Line::Feature { name: word(), is_present: true },
+            Line::Feature { name: "several words".to_owned(), is_present: true },
             Line::Feature { name: word(), is_present: false },
             Line::Attached { interface: word(), direction: word(), mode: word() },
             Line::Passed { check: word() },

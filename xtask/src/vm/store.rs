@@ -31,7 +31,10 @@ pub(crate) fn get(root: &Path, kernel: Kernel, renew: bool) -> Result<Stored, Er
         return Ok(stored);
     }
     eprintln!("fetching kernel {kernel}");
-    let fetched = fetch(&folder, kernel)
+    let work = folder.with_file_name(format!("{kernel}.new"));
+    let fetched = fetch(&folder, &work, kernel);
+    let fetched = fetched
+        .and(remove(&work))
         .and_then(|()| open(&folder, kernel).ok_or(Error::NotInPackages { what: "kernel" }));
     fetched.map_err(|source| Error::Fetch { kernel, source: Box::new(source) })
 }
@@ -49,15 +52,14 @@ fn open(folder: &Path, kernel: Kernel) -> Option<Stored> {
     Some(Stored { kernel, release: release.to_owned(), image: folder.join("vmlinuz"), modules })
 }
 
-fn fetch(folder: &Path, kernel: Kernel) -> Result<(), Error> {
-    let work = folder.with_file_name(format!("{kernel}.new"));
-    create_anew(&work)?;
-    let release = unpack(&work, kernel)?;
-    keep(&work, &release)?;
+/// Works in one folder, which it leaves behind, and puts the kernel into the other.
+fn fetch(folder: &Path, work: &Path, kernel: Kernel) -> Result<(), Error> {
+    create_anew(work)?;
+    let release = unpack(work, kernel)?;
+    keep(work, &release)?;
     // Everything at once, so that a run that is stopped leaves no half of a kernel.
     remove(folder)?;
-    fs::rename(work.join("kept"), folder).map_err(|error| Error::File { path: folder.to_owned(), error })?;
-    remove(&work)
+    fs::rename(work.join("kept"), folder).map_err(|error| Error::File { path: folder.to_owned(), error })
 }
 
 /// Leaves the packages' files in `unpacked`.

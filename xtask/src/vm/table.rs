@@ -4,7 +4,7 @@ use super::guest::Ended;
 use super::kernel::Kernel;
 
 const HEADINGS: [&str; 8] =
-    ["kernel", "boot s", "programs", "native", "generic", "verified instructions", "smoke test", "verdict"];
+    ["kernel", "boot s", "programs", "attached", "verified instructions", "lacks", "smoke test", "verdict"];
 
 /// One line a kernel, below the headings.
 pub(crate) fn table(guests: &[(Kernel, Ended)]) -> String {
@@ -20,19 +20,16 @@ pub(crate) fn table(guests: &[(Kernel, Ended)]) -> String {
 }
 
 fn row(kernel: Kernel, ended: &Ended) -> [String; 8] {
-    let Ended { report, boot, problems, last_words: _ } = ended;
+    let Ended { report, boot, problems, console: _, last_words: _ } = ended;
     let all = report.programs.len() + report.refused.len();
-    let modes = |wanted: &str| {
-        let interfaces = report.attached.iter().filter(|(_, mode)| mode == wanted);
-        or_dash(interfaces.map(|(interface, _)| interface.as_str()).collect::<Vec<_>>().join(" "))
-    };
+    let attached = report.attached.iter().map(|(interface, mode)| format!("{interface} {mode}"));
     [
         report.release.clone().unwrap_or_else(|| kernel.name().to_owned()),
         or_dash(boot.map_or_else(String::new, |boot| format!("{:.1}", boot.as_secs_f64()))),
         format!("{} of {all}", report.programs.len()),
-        modes("native"),
-        modes("generic"),
+        or_dash(attached.collect::<Vec<_>>().join(", ")),
         or_dash(verified(&report.programs)),
+        or_dash(report.missing_features.join(", ")),
         format!("{} of {} checks", report.passed, report.passed + report.failed.len()),
         if problems.is_empty() { "ok" } else { "FAIL" }.to_owned(),
     ]
@@ -62,13 +59,13 @@ mod tests {
         text.lines().for_each(|line| report.take(line));
         let boot = report.release.is_some().then_some(Duration::from_millis(12_340));
         let problems = report.problems();
-        Ended { report, boot, problems, last_words: String::new() }
+        Ended { report, boot, problems, console: "console.log".into(), last_words: String::new() }
     }
 
     #[test]
     fn each_kernel_has_a_line_of_what_it_told() {
         let old = ended(
-            "up 5.10.0-46-cloud-amd64\nprogram inspector_plain -\nrefused inspector_frags\nattached eth0 ingress \
+            "up 5.10.0-46-cloud-amd64\nprogram inspector_plain -\nrefused inspector_frags\nfeature missing multi-buffer\nattached eth0 ingress \
              native\nattached lo ingress generic\npassed a\npassed b\nend 2",
         );
         let new =
@@ -82,11 +79,20 @@ mod tests {
         assert_eq!(lines[0], HEADINGS);
         assert_eq!(
             lines[1],
-            ["5.10.0-46-cloud-amd64", "12.3", "1 of 2", "eth0", "lo", "-", "2 of 2 checks", "ok"]
+            [
+                "5.10.0-46-cloud-amd64",
+                "12.3",
+                "1 of 2",
+                "eth0 native, lo generic",
+                "-",
+                "multi-buffer",
+                "2 of 2 checks",
+                "ok"
+            ]
         );
         assert_eq!(
             lines[2],
-            ["7.2.13", "12.3", "2 of 2", "-", "-", "plain 16500, frags 11000", "0 of 1 checks", "FAIL"]
+            ["7.2.13", "12.3", "2 of 2", "-", "plain 16500, frags 11000", "-", "0 of 1 checks", "FAIL"]
         );
         assert_eq!(lines[3], ["6.12", "-", "0 of 0", "-", "-", "-", "0 of 0 checks", "FAIL"]);
     }

@@ -26,7 +26,6 @@ fn main() -> ExitCode {
     // that is missing, and shows the console.
     machine::mount_all();
     let mut report = Report::open();
-    machine::load_modules();
     log::collect();
     checks::run(&mut report);
     drop(report);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytemuck::Zeroable as _;
 use inspector::dataplane::{DataPlane, Interface, Mode, Settings, resolve};
-use inspector_common::{Account, Direction, HeadGroup};
+use inspector_common::{Account, Direction, FlowKey, FlowRecord, HeadGroup, HeadMeta};
 
 /// How long packets may take. Emulated machines are slow, and their hosts busy.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ pub(crate) async fn interfaces(names: &[&str]) -> Vec<Interface> {
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) plane: DataPlane,
-    pub(crate) interfaces: Vec<Interface>,
+    interfaces: Vec<Interface>,
 }
 
 impl Watch {
@@ -43,6 +43,37 @@ impl Watch {
             attachment.interface == interface && attachment.direction == Direction::Ingress
         });
         ingress.map_or("not attached", |attachment| attachment.mode)
+    }
+
+    /// The flows of what came in at an interface.
+    pub(crate) fn flows(&mut self, interface: &str) -> Vec<(FlowKey, FlowRecord)> {
+        let index = self.index(interface);
+        let mut flows = Vec::new();
+        let each = |key: &FlowKey, record: &FlowRecord| {
+            if is_ingress(key, index) {
+                flows.push((*key, *record));
+            }
+        };
+        self.plane.drain_flows(each).expect("the flow map can be read");
+        flows
+    }
+
+    /// The heads of what came in at an interface; others are dropped.
+    pub(crate) fn heads(&mut self, interface: &str) -> Vec<(HeadMeta, Vec<u8>)> {
+        let index = self.index(interface);
+        let mut heads = Vec::new();
+        self.plane.read_heads(usize::MAX, |meta, bytes| {
+            if is_ingress(&meta.key, index) {
+                heads.push((*meta, bytes.to_vec()));
+            }
+        });
+        heads
+    }
+
+    /// Number of an interface that is watched.
+    pub(crate) fn index(&self, name: &str) -> u32 {
+        let interface = self.interfaces.iter().find(|interface| interface.name == name);
+        interface.expect("it is watched").index
     }
 
     /// The counters of what came in at an interface.
@@ -65,4 +96,8 @@ impl Watch {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
+}
+
+fn is_ingress(key: &FlowKey, interface: u32) -> bool {
+    key.ifindex == interface && key.flags & FlowKey::EGRESS == 0
 }

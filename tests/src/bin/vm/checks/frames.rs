@@ -4,7 +4,7 @@ use std::fs;
 
 use inspector::dataplane::Mode;
 use inspector::replay::Replay;
-use inspector_common::{FlowKey, FlowRecord, HeadMeta, SliceFrame, Start};
+use inspector_common::{FlowRecord, HeadMeta, SliceFrame, Start};
 use inspector_tests::kernel::frames::well_formed;
 
 use crate::lab::{ETH, Lab};
@@ -45,7 +45,7 @@ pub(crate) async fn are_accounted_as_on_the_host(report: &mut Report) {
 async fn compare(watch: &mut Watch, interface: &str, wire: &Wire) {
     let cpus = machine::online_cpus();
     assert!(cpus.len() < machine::possible_cpus().len(), "some processors are to be off");
-    let index = watch.interfaces.iter().find(|i| i.name == interface).map_or(0, |i| i.index);
+    let index = watch.index(interface);
     let mut host = Replay::new(settings().sampler);
     let (mut host_heads, mut heads): (Vec<Head>, Vec<Head>) = (Vec::new(), Vec::new());
     for cpu in cpus {
@@ -60,7 +60,7 @@ async fn compare(watch: &mut Watch, interface: &str, wire: &Wire) {
             }
             let seen = host.account().seen;
             watch.account_once(interface, |account| account.seen >= seen).await;
-            watch.plane.read_heads(usize::MAX, |meta, bytes| heads.push(timeless_head(meta, bytes)));
+            heads.extend(watch.heads(interface).iter().map(|(meta, bytes)| timeless_head(meta, bytes)));
         }
     }
     assert_eq!(watch.account(interface), *host.account(), "{interface}: counters differ");
@@ -68,13 +68,7 @@ async fn compare(watch: &mut Watch, interface: &str, wire: &Wire) {
     for (head, host_head) in heads.iter().zip(&host_heads) {
         assert_eq!(head, host_head, "{interface}: heads differ");
     }
-    compare_flows(watch, interface, index, &host);
-}
-
-fn compare_flows(watch: &mut Watch, interface: &str, index: u32, host: &Replay) {
-    let mut flows: Vec<(FlowKey, FlowRecord)> = Vec::new();
-    watch.plane.drain_flows(|key, record| flows.push((*key, *record))).expect("the flow map can be read");
-    flows.retain(|(key, _)| key.ifindex == index);
+    let flows = watch.flows(interface);
     assert_eq!(flows.len(), host.flow_count(), "{interface}: number of flows");
     for (key, record) in &flows {
         let host_record = host.flow(key).map(timeless_flow);

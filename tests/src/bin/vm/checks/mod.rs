@@ -11,13 +11,14 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::LocalBoxFuture;
 
 use crate::line::Line;
-use crate::log;
 use crate::report::Report;
+use crate::{log, machine};
 
 type Check = for<'a> fn(&'a mut Report) -> LocalBoxFuture<'a, ()>;
 
 /// Every check by its name, a word. They panic, as tests do.
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 8] = [
+    ("modules", |_| Box::pin(async { machine::load_modules() })),
     ("programs", |report| Box::pin(async { programs::load_within_budget(report) })),
     ("test-runs", |_| Box::pin(programs::count_test_runs())),
     ("frames", |report| Box::pin(frames::are_accounted_as_on_the_host(report))),

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use inspector::dataplane::Mode;
-use inspector_common::{Class, FlowKey, FlowRecord, Tally};
+use inspector_common::{Class, Tally};
 
 use crate::lab::{ETH, HOST, Lab};
 use crate::watch::Watch;
@@ -43,13 +43,11 @@ pub(crate) async fn packets_of_the_stack_are_counted() {
     assert_eq!(account.tallied(Tally::HeadSubmitted), wanted);
     assert!(account.packets_of(Class::Tcp) > 0 && account.is_consistent(), "{account:?}");
 
-    let mut heads = Vec::new();
-    watch.plane.read_heads(usize::MAX, |_, bytes| heads.push(bytes.to_vec()));
+    let heads = watch.heads(ETH);
     assert_eq!(heads.len(), usize::from(DATAGRAMS));
-    assert!(heads.iter().all(|head| head.ends_with(QUESTION)), "{heads:02x?}");
+    assert!(heads.iter().all(|(_, bytes)| bytes.ends_with(QUESTION)), "{heads:02x?}");
 
-    let mut flows: Vec<(FlowKey, FlowRecord)> = Vec::new();
-    watch.plane.drain_flows(|key, record| flows.push((*key, *record))).expect("the flow map can be read");
+    let flows = watch.flows(ETH);
     let udp = flows.iter().find(|(key, _)| (key.src_port, key.dst_port) == (local_port, UDP_PORT));
     assert_eq!(udp.map(|(_, record)| record.packets), Some(wanted), "{flows:?}");
     let tcp = flows.iter().find(|(key, _)| key.dst_port == TCP_PORT);
