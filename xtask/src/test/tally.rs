@@ -40,7 +40,7 @@ impl Tally {
         match outcome {
             Outcome::Passed => self.guests_passed += 1,
             Outcome::Failed => self.failed += 1,
-            Outcome::Skipped(reason) => self.guests_skipped.push(format!("SKIP kernel {kernel}: {reason}")),
+            Outcome::Skipped(reason) => self.guests_skipped.push(format!("SKIP vm-test {kernel}: {reason}")),
         }
     }
 
@@ -98,7 +98,7 @@ mod tests {
         tally.guest("6.12", Outcome::Skipped("no network".to_owned()));
         assert_eq!((tally.passed(), tally.failed, tally.skipped()), (3, 1, 2));
         let skips: Vec<_> = tally.skip_lines().collect();
-        assert_eq!(skips, ["SKIP attach: not root", "SKIP kernel 6.12: no network"]);
+        assert_eq!(skips, ["SKIP attach: not root", "SKIP vm-test 6.12: no network"]);
     }
 
     #[test]
