@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::anomaly::ANOMALY_SLOTS;
 use crate::class::CLASS_SLOTS;
-use crate::{Anomaly, Class, Packet};
+use crate::{Anomaly, Class, Direction, Packet};
 
 /// Room for tallies in the kernel's counters; a power of two.
 pub const TALLY_SLOTS: usize = 16;
@@ -12,8 +12,8 @@ pub const TALLY_SLOTS: usize = 16;
 /// What became of a packet after it was classified.
 ///
 /// Two identities hold at any time no packet is in flight:
-/// packets of classes with a flow = `FlowInserted + FlowUpdated + SampledOut + FlowMapFull`, and
-/// packets that want a head = `HeadSubmitted + HeadOverBudget + HeadRingFull`.
+/// packets of classes with a flow, the ones inside encapsulations included,
+/// = `FlowInserted + FlowUpdated + SampledOut + FlowMapFull + FlowGated`, and packets that want a head = `HeadSubmitted + HeadOverBudget + HeadRingFull`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Tally {
@@ -25,6 +25,8 @@ pub enum Tally {
     SampledOut,
     /// The flow map refused the entry.
     FlowMapFull,
+    /// Left out of the flow map: the budget of new flows for this window was spent.
+    FlowGated,
     /// Head handed to userspace.
     HeadSubmitted,
     /// Head left out: the group's budget for this window was spent.
@@ -40,6 +42,7 @@ impl Tally {
         Self::FlowUpdated,
         Self::SampledOut,
         Self::FlowMapFull,
+        Self::FlowGated,
         Self::HeadSubmitted,
         Self::HeadOverBudget,
         Self::HeadRingFull,
@@ -52,6 +55,7 @@ impl Tally {
             Self::FlowInserted | Self::FlowUpdated | Self::HeadSubmitted => None,
             Self::SampledOut => Some("sampled_out"),
             Self::FlowMapFull => Some("map_full"),
+            Self::FlowGated => Some("flow_gated"),
             Self::HeadOverBudget => Some("head_budget"),
             Self::HeadRingFull => Some("ring_full"),
         }
@@ -66,15 +70,24 @@ const _: () = assert!(Tally::ALL.len() <= TALLY_SLOTS);
 pub struct InterfaceSlot {
     /// Index of the interface that the entry is for; 0 where there is none.
     pub ifindex: u32,
-    /// Its slot in the counters, from 1 on.
+    /// Its slot, from 1 on.
     pub slot: u32,
 }
 
 impl InterfaceSlot {
     /// Entries of the map: an interface's is the one at its index modulo this.
     pub const ENTRIES: u32 = 1 << 16;
-    /// Slots of counters. Slot 0 is for interfaces without an entry.
-    pub const ACCOUNTS: u32 = 64;
+    /// Slots of interfaces. Slot 0 is for interfaces without an entry.
+    pub const SLOTS: u32 = 64;
+    /// Accounts: one for each slot and direction.
+    pub const ACCOUNTS: u32 = 2 * Self::SLOTS;
+
+    /// Where in the accounts a slot's counters of one direction are.
+    #[inline(always)]
+    #[must_use]
+    pub const fn account(slot: u32, direction: Direction) -> u32 {
+        2 * slot + matches!(direction, Direction::Egress) as u32
+    }
 }
 
 /// The counters of one interface and direction; in the kernel, of one CPU as well.
@@ -87,22 +100,34 @@ pub struct Account {
     pub packets: [u64; CLASS_SLOTS],
     /// Bytes on the wire by [`Class`].
     pub bytes: [u64; CLASS_SLOTS],
-    /// Packets by [`Anomaly`].
+    /// Packets inside encapsulations by [`Class`]; the one that carries each is in `packets`.
+    pub inner: [u64; CLASS_SLOTS],
+    /// Packets by [`Anomaly`], the ones inside encapsulations included.
     pub anomalies: [u64; ANOMALY_SLOTS],
     /// Packets by [`Tally`].
     pub tallies: [u64; TALLY_SLOTS],
 }
 
-const _: () = assert!(size_of::<Account>() == 8 * (1 + 2 * CLASS_SLOTS + ANOMALY_SLOTS + TALLY_SLOTS));
+const _: () = assert!(size_of::<Account>() == 8 * (1 + 3 * CLASS_SLOTS + ANOMALY_SLOTS + TALLY_SLOTS));
 
 impl Account {
     /// Counts a classified packet under its class and its anomalies.
     #[inline(always)]
     pub fn count(&mut self, packet: &Packet) {
-        // The mask changes nothing; it spares the kernel a bounds check.
-        let class = packet.class as usize & (CLASS_SLOTS - 1);
-        self.packets[class] = self.packets[class].wrapping_add(1);
-        self.bytes[class] = self.bytes[class].wrapping_add(u64::from(packet.wire_len));
+        self.count_as(packet.class as usize, packet);
+    }
+
+    /// The same with the number of the packet's class, which the kernel's verifier, unlike the compiler,
+    /// doesn't know to be small.
+    #[inline(always)]
+    pub fn count_as(&mut self, class: usize, packet: &Packet) {
+        let class = class & (CLASS_SLOTS - 1);
+        if packet.is_inner() {
+            self.inner[class] = self.inner[class].wrapping_add(1);
+        } else {
+            self.packets[class] = self.packets[class].wrapping_add(1);
+            self.bytes[class] = self.bytes[class].wrapping_add(u64::from(packet.wire_len));
+        }
         if packet.anomalies.0 != 0 {
             let mut bit = 0;
             while bit < Anomaly::ALL.len() {
@@ -146,12 +171,16 @@ impl Account {
     /// `seen = Σ packets` and every packet with a flow is accounted for by exactly one tally.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
-        let with_flow: u64 = Class::ALL.iter().filter(|c| c.has_flow()).map(|c| self.packets_of(*c)).sum();
-        let flow_fates: u64 =
-            [Tally::FlowInserted, Tally::FlowUpdated, Tally::SampledOut, Tally::FlowMapFull]
-                .map(|t| self.tallied(t))
-                .iter()
-                .sum();
+        let with_flow = Class::ALL.iter().filter(|class| class.has_flow());
+        let with_flow: u64 = with_flow.map(|c| self.packets_of(*c) + self.inner[*c as usize]).sum();
+        let fates = [
+            Tally::FlowInserted,
+            Tally::FlowUpdated,
+            Tally::SampledOut,
+            Tally::FlowMapFull,
+            Tally::FlowGated,
+        ];
+        let flow_fates: u64 = fates.map(|tally| self.tallied(tally)).iter().sum();
         self.seen == self.packets.iter().sum() && with_flow == flow_fates
     }
 }

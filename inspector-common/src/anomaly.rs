@@ -34,6 +34,10 @@ anomalies! {
     Ipv4Options = "ipv4_options",
     /// The reserved bit of the IPv4 flags is set (RFC 791: must be zero).
     Ipv4ReservedFlag = "ipv4_reserved_flag",
+    /// IPv4 fragment that must not be one: "don't fragment" with more fragments or an offset.
+    FragmentWithDf = "fragment_with_df",
+    /// IPv6 extension headers other than a fragment header.
+    Ipv6Extensions = "ipv6_extensions",
     /// More IPv6 extension headers than are followed.
     Ipv6ExtensionLimit = "ipv6_extension_limit",
     /// UDP length field below 8 or beyond the IP payload.
@@ -46,6 +50,10 @@ anomalies! {
     TcpAckWithoutFlag = "tcp_ack_without_flag",
     /// TCP SYN that carries data.
     TcpSynData = "tcp_syn_data",
+    /// TCP options after the handshake that begin with neither a timestamp nor a SACK.
+    TcpOptions = "tcp_options",
+    /// Bytes after the end of the datagram that are not zero, in the first or last eight of them.
+    Trailer = "trailer",
 }
 
 const _: () = assert!(Anomaly::ALL.len() <= ANOMALY_SLOTS);

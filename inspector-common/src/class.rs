@@ -39,6 +39,10 @@ classes! {
     Llc = "llc",
     /// Any other EtherType, or more than two VLAN tags.
     OtherEthertype = "other_ethertype",
+    /// PPPoE, discovery and session (EtherTypes 0x8863 and 0x8864). IP inside is a packet of its own.
+    Pppoe = "pppoe",
+    /// MPLS (EtherTypes 0x8847 and 0x8848). IP below the bottom label is a packet of its own.
+    Mpls = "mpls",
     /// An IP header that contradicts itself or is cut short.
     MalformedIp = "malformed_ip",
     /// A fragment that is not the first: it has no layer 4 header.
@@ -47,7 +51,7 @@ classes! {
     MalformedL4 = "malformed_l4",
     /// TCP, other than DNS.
     Tcp = "tcp",
-    /// UDP, other than DNS.
+    /// UDP, other than DNS and the encapsulations below.
     Udp = "udp",
     /// UDP or TCP with port 53 at either end.
     Dns = "dns",
@@ -69,10 +73,18 @@ classes! {
     Igmp = "igmp",
     /// SCTP.
     Sctp = "sctp",
-    /// GRE.
+    /// GRE; what it carries is a packet of its own.
     Gre = "gre",
-    /// IP in IP: protocols 4 and 41.
+    /// IP in IP: protocols 4 and 41; what they carry is a packet of its own.
     IpInIp = "ip_in_ip",
+    /// VXLAN: UDP to port 4789 or 8472 with a VXLAN header; the frame inside is a packet of its own.
+    Vxlan = "vxlan",
+    /// Geneve: UDP to port 6081 with a Geneve header; what it carries is a packet of its own.
+    Geneve = "geneve",
+    /// GTP-U: UDP to port 2152 with a GTPv1 header; the user's packet inside is one of its own.
+    Gtpu = "gtpu",
+    /// L2TPv3 over IP (protocol 115); not opened.
+    L2tp = "l2tp",
     /// ESP.
     Esp = "esp",
     /// AH; what it authenticates is not looked at.
@@ -98,11 +110,23 @@ impl Class {
     }
 
     /// Whether flow sampling leaves this class alone: rare classes are always looked at, under
-    /// budgets of their own.
+    /// budgets of their own. What carries bulk traffic is sampled.
     #[inline(always)]
     #[must_use]
     pub const fn is_exempt_from_sampling(self) -> bool {
-        !matches!(self, Self::Tcp | Self::Udp | Self::Fragment)
+        !matches!(
+            self,
+            Self::Tcp
+                | Self::Udp
+                | Self::Fragment
+                | Self::Gre
+                | Self::IpInIp
+                | Self::Vxlan
+                | Self::Geneve
+                | Self::Gtpu
+                | Self::L2tp
+                | Self::Esp
+        )
     }
 }
 

@@ -2,9 +2,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::Packet;
+use crate::parse::flag;
+use crate::{Packet, SeriesSlot};
 
-/// Entries of the kernel's flow map unless the loader asks for another size: 11 MiB.
+/// Entries of the kernel's flow map unless the loader asks for another size: 19 MiB.
 pub const FLOW_ENTRIES: u32 = 65_536;
 
 /// Which way a packet crosses the interface.
@@ -51,8 +52,9 @@ pub struct FlowKey {
     pub protocol: u8,
     /// [`FlowKey::IPV6`], [`FlowKey::EGRESS`] and [`FlowKey::FRAGMENT`].
     pub flags: u8,
-    /// Zero.
-    pub reserved: [u8; 2],
+    /// Which tunnel the packets came in, and 0 for those that came in none: the kind in the high
+    /// four bits, see [`crate::parse::Tunnel`], and a hash of the tunnel's identifier.
+    pub tunnel: u16,
 }
 
 const _: () = assert!(size_of::<FlowKey>() == 48);
@@ -78,7 +80,10 @@ impl FlowKey {
     }
 }
 
-/// What is known of one direction of a flow. Times are nanoseconds of the source's clock.
+/// What is known of one direction of a flow. Times are nanoseconds of the source's clock, which for
+/// flows without a series may be the kernel's coarse one (4 ms and less behind).
+///
+/// Counters wrap. "Switches" count packets whose value differs from that of the packet before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct FlowRecord {
@@ -92,8 +97,68 @@ pub struct FlowRecord {
     pub first_ns: u64,
     /// Time of the last packet.
     pub last_ns: u64,
+    /// One bit for each IP datagram length seen, by a hash of it: estimates how many there were.
+    pub length_sketch: u64,
     /// Anomalies seen in any packet, as in [`crate::Anomalies`].
     pub anomalies: u32,
+    /// The longest gap between packets, microseconds.
+    pub max_gap_us: u32,
+    /// Packets with a payload.
+    pub payload_packets: u32,
+    /// TCP sequence number of the first packet.
+    pub first_seq: u32,
+    /// TCP sequence number after the furthest byte seen.
+    pub next_seq: u32,
+    /// TCP segments whose data begins before `next_seq`.
+    pub retransmissions: u32,
+    /// TCP segments that begin beyond `next_seq`.
+    pub sequence_gaps: u32,
+    /// Value of the last TCP timestamp.
+    pub timestamp: u32,
+    /// Odd TCP timestamps.
+    pub timestamp_odd: u32,
+    /// Switches of the lowest bit of TCP timestamps.
+    pub timestamp_switches: u32,
+    /// The last IPv6 flow label.
+    pub flow_label: u32,
+    /// Switches of the flow label.
+    pub label_switches: u32,
+    /// Switches of TTL or hop limit.
+    pub ttl_switches: u32,
+    /// Switches of TOS or traffic class.
+    pub tos_switches: u32,
+    /// Switches of the IPv4 flags (reserved, don't fragment).
+    pub flag_switches: u32,
+    /// Switches of priority and drop eligibility of the VLAN tag.
+    pub pcp_switches: u32,
+    /// Switches between UDP with a checksum and without.
+    pub checksum_switches: u32,
+    /// IPv4 identifications of zero.
+    pub ip_id_zeros: u32,
+    /// IPv4 identifications that are the one before plus 1 to 255.
+    pub ip_id_steps: u32,
+    /// IPv4 identifications, other than zero, that are the one before.
+    pub ip_id_repeats: u32,
+    /// IPv4 identifications, other than zero, whose low byte is zero.
+    pub ip_id_low_zeros: u32,
+    /// Switches of the TCP window.
+    pub window_switches: u32,
+    /// Packets that the card or the stack had merged: lengths and gaps are not the wire's.
+    pub merged: u32,
+    /// Where the flow's series is: the slot's number from 1 on, 0 for none.
+    pub series: u32,
+    /// TCP SYNs.
+    pub syns: u16,
+    /// TCP RSTs.
+    pub resets: u16,
+    /// IPv4 identification of the first packet.
+    pub first_ip_id: u16,
+    /// IPv4 identification of the last packet.
+    pub ip_id: u16,
+    /// TCP window of the last packet, as on the wire.
+    pub window: u16,
+    /// Heads handed on because a header was odd.
+    pub header_heads: u16,
     /// Least IP datagram length, bytes.
     pub min_len: u16,
     /// Greatest IP datagram length, bytes.
@@ -102,15 +167,76 @@ pub struct FlowRecord {
     pub min_ttl: u8,
     /// Greatest TTL or hop limit.
     pub max_ttl: u8,
+    /// TTL or hop limit of the last packet.
+    pub ttl: u8,
+    /// TOS or traffic class of the last packet.
+    pub tos: u8,
+    /// IPv4 flags of the last packet: reserved 4, don't fragment 2, more fragments 1.
+    pub ip_flags: u8,
+    /// Priority and drop eligibility of the last packet's VLAN tag.
+    pub vlan_pcp: u8,
+    /// Whether the last packet was UDP without a checksum.
+    pub is_unsummed: u8,
     /// TCP flags seen in any packet.
     pub tcp_flags: u8,
     /// The [`crate::Class`] of the first packet.
     pub class: u8,
     /// Zero.
-    pub reserved: [u8; 4],
+    pub reserved: [u8; 7],
 }
 
-const _: () = assert!(size_of::<FlowRecord>() == 56);
+const _: () = assert!(size_of::<FlowRecord>() == 176);
+
+/// Header fields that changed from one packet of a flow to the next.
+pub mod changed {
+    /// TTL or hop limit.
+    pub const TTL: u8 = 1;
+    /// TOS or traffic class.
+    pub const TOS: u8 = 2;
+    /// IPv4 flags.
+    pub const FLAGS: u8 = 4;
+    /// IPv6 flow label.
+    pub const LABEL: u8 = 8;
+    /// VLAN priority.
+    pub const PCP: u8 = 16;
+    /// Presence of a UDP checksum.
+    pub const CHECKSUM: u8 = 32;
+}
+
+/// Packets after which a flow is considered for a series, and then at each multiple.
+pub const SERIES_AFTER: u64 = 16;
+
+/// Heads for odd headers that one flow gets: what comes later is in counters and series.
+pub const HEADER_HEADS: u16 = 256;
+
+/// What one packet did to its flow's record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Which packet of its flow it was, from 1 on, at most `u32::MAX`; 0 where it is accounted to none.
+    pub number: u32,
+    /// Which packet with a payload it was, from 1 on; 0 without.
+    pub payload_number: u32,
+    /// Fields that changed, as in [`changed`].
+    pub changed: u8,
+    /// Whether its data begins before data that was already seen.
+    pub is_overlap: bool,
+    /// Whether the flow may still have heads for odd headers.
+    pub may_head: bool,
+}
+
+impl Step {
+    /// What a packet did that is accounted to no flow.
+    pub const NONE: Self =
+        Self { number: 0, payload_number: 0, changed: 0, is_overlap: false, may_head: false };
+
+    /// What the first packet of a flow did.
+    #[inline(always)]
+    #[must_use]
+    pub fn first(packet: &Packet) -> Self {
+        let payload_number = u32::from(packet.payload_len > 0);
+        Self { number: 1, payload_number, changed: 0, is_overlap: false, may_head: true }
+    }
+}
 
 impl FlowRecord {
     /// The record of a flow whose first packet this is.
@@ -118,52 +244,250 @@ impl FlowRecord {
     #[must_use]
     pub fn first(packet: &Packet, now_ns: u64) -> Self {
         let len = packet.ip_len_u16();
+        let has_id = !packet.key.is_ipv6();
         Self {
             packets: 1,
-            bytes: u64::from(packet.wire_len),
+            bytes: u64::from(packet.bytes()),
             payload_bytes: u64::from(packet.payload_len),
             first_ns: now_ns,
             last_ns: now_ns,
+            length_sketch: length_bit(len),
             anomalies: packet.anomalies.0,
+            max_gap_us: 0,
+            payload_packets: u32::from(packet.payload_len > 0),
+            first_seq: packet.seq,
+            next_seq: segment_end(packet),
+            retransmissions: 0,
+            sequence_gaps: 0,
+            timestamp: packet.timestamp,
+            timestamp_odd: packet.timestamp & 1,
+            timestamp_switches: 0,
+            flow_label: packet.flow_label,
+            label_switches: 0,
+            ttl_switches: 0,
+            tos_switches: 0,
+            flag_switches: 0,
+            pcp_switches: 0,
+            checksum_switches: 0,
+            ip_id_zeros: u32::from(has_id && packet.ip_id == 0),
+            ip_id_steps: 0,
+            ip_id_repeats: 0,
+            ip_id_low_zeros: u32::from(has_low_zero(packet.ip_id)),
+            window_switches: 0,
+            merged: u32::from(packet.is_merged),
+            series: 0,
+            syns: u16::from(packet.tcp_flags & flag::SYN != 0),
+            resets: u16::from(packet.tcp_flags & flag::RST != 0),
+            first_ip_id: packet.ip_id,
+            ip_id: packet.ip_id,
+            window: packet.window,
+            header_heads: 0,
             min_len: len,
             max_len: len,
             min_ttl: packet.ttl,
             max_ttl: packet.ttl,
+            ttl: packet.ttl,
+            tos: packet.tos,
+            ip_flags: packet.ip_flags(),
+            vlan_pcp: packet.vlan_pcp,
+            is_unsummed: packet.is_unsummed(),
             tcp_flags: packet.tcp_flags,
             class: packet.class as u8,
-            reserved: [0; 4],
+            reserved: [0; 7],
         }
     }
 
-    /// Adds a later packet of the same flow.
+    /// Adds a later packet.
     #[inline(always)]
-    pub fn update(&mut self, packet: &Packet, now_ns: u64) {
+    pub fn update(&mut self, packet: &Packet, now_ns: u64) -> Step {
         let len = packet.ip_len_u16();
         self.packets = self.packets.wrapping_add(1);
-        self.bytes = self.bytes.wrapping_add(u64::from(packet.wire_len));
+        self.bytes = self.bytes.wrapping_add(u64::from(packet.bytes()));
         self.payload_bytes = self.payload_bytes.wrapping_add(u64::from(packet.payload_len));
+        let gap_us = now_ns.saturating_sub(self.last_ns) / 1000;
+        let gap_us = u32::try_from(gap_us).unwrap_or(u32::MAX);
+        if gap_us > self.max_gap_us {
+            self.max_gap_us = gap_us;
+        }
         self.last_ns = now_ns;
+        self.length_sketch |= length_bit(len);
         self.anomalies |= packet.anomalies.0;
-        if len < self.min_len {
-            self.min_len = len;
+        self.min_len = self.min_len.min(len);
+        self.max_len = self.max_len.max(len);
+        self.merged = self.merged.wrapping_add(u32::from(packet.is_merged));
+        let mut payload_number = 0;
+        if packet.payload_len > 0 {
+            payload_number = self.payload_packets.wrapping_add(1);
+            self.payload_packets = payload_number;
         }
-        if len > self.max_len {
-            self.max_len = len;
+        let changed = self.headers(packet);
+        let is_overlap = packet.key.protocol == TCP && self.tcp(packet);
+        Step {
+            number: u32::try_from(self.packets).unwrap_or(u32::MAX),
+            payload_number,
+            changed,
+            is_overlap,
+            may_head: self.header_heads < HEADER_HEADS,
         }
-        if packet.ttl < self.min_ttl {
-            self.min_ttl = packet.ttl;
-        }
-        if packet.ttl > self.max_ttl {
-            self.max_ttl = packet.ttl;
-        }
-        self.tcp_flags |= packet.tcp_flags;
     }
+
+    /// The fields of the IP header and below, and the UDP checksum: what changed.
+    #[inline(always)]
+    fn headers(&mut self, packet: &Packet) -> u8 {
+        let mut changed = 0;
+        if packet.ttl != self.ttl {
+            self.ttl = packet.ttl;
+            self.ttl_switches = self.ttl_switches.wrapping_add(1);
+            self.min_ttl = self.min_ttl.min(packet.ttl);
+            self.max_ttl = self.max_ttl.max(packet.ttl);
+            changed |= changed::TTL;
+        }
+        if packet.tos != self.tos {
+            self.tos = packet.tos;
+            self.tos_switches = self.tos_switches.wrapping_add(1);
+            changed |= changed::TOS;
+        }
+        if packet.vlan_pcp != self.vlan_pcp {
+            self.vlan_pcp = packet.vlan_pcp;
+            self.pcp_switches = self.pcp_switches.wrapping_add(1);
+            changed |= changed::PCP;
+        }
+        if packet.key.protocol == UDP && packet.is_unsummed() != self.is_unsummed {
+            self.is_unsummed = packet.is_unsummed();
+            self.checksum_switches = self.checksum_switches.wrapping_add(1);
+            changed |= changed::CHECKSUM;
+        }
+        if packet.key.is_ipv6() {
+            if packet.flow_label != self.flow_label {
+                self.flow_label = packet.flow_label;
+                self.label_switches = self.label_switches.wrapping_add(1);
+                changed |= changed::LABEL;
+            }
+            return changed;
+        }
+        if packet.ip_flags() != self.ip_flags {
+            self.ip_flags = packet.ip_flags();
+            self.flag_switches = self.flag_switches.wrapping_add(1);
+            changed |= changed::FLAGS;
+        }
+        let id = packet.ip_id;
+        if id == 0 {
+            self.ip_id_zeros = self.ip_id_zeros.wrapping_add(1);
+        } else {
+            let step = id.wrapping_sub(self.ip_id);
+            let is_step = step.wrapping_sub(1) < 255;
+            self.ip_id_steps = self.ip_id_steps.wrapping_add(u32::from(is_step));
+            self.ip_id_repeats = self.ip_id_repeats.wrapping_add(u32::from(step == 0));
+            self.ip_id_low_zeros = self.ip_id_low_zeros.wrapping_add(u32::from(has_low_zero(id)));
+        }
+        self.ip_id = id;
+        changed
+    }
+
+    /// TCP's fields; whether the data begins before data that was already seen.
+    #[inline(always)]
+    fn tcp(&mut self, packet: &Packet) -> bool {
+        self.tcp_flags |= packet.tcp_flags;
+        self.syns = self.syns.wrapping_add(u16::from(packet.tcp_flags & flag::SYN != 0));
+        self.resets = self.resets.wrapping_add(u16::from(packet.tcp_flags & flag::RST != 0));
+        if packet.window != self.window {
+            self.window = packet.window;
+            self.window_switches = self.window_switches.wrapping_add(1);
+        }
+        if packet.timestamp != 0 {
+            let low_bit = (packet.timestamp ^ self.timestamp) & 1;
+            self.timestamp_odd = self.timestamp_odd.wrapping_add(packet.timestamp & 1);
+            self.timestamp_switches = self.timestamp_switches.wrapping_add(low_bit);
+            self.timestamp = packet.timestamp;
+        }
+        if packet.tcp_flags & flag::RST != 0 {
+            return false;
+        }
+        let end = segment_end(packet);
+        let ahead = packet.seq.wrapping_sub(self.next_seq).cast_signed();
+        if end.wrapping_sub(self.next_seq).cast_signed() > 0 {
+            self.next_seq = end;
+        }
+        if packet.payload_len == 0 {
+            return false;
+        }
+        self.retransmissions = self.retransmissions.wrapping_add(u32::from(ahead < 0));
+        self.sequence_gaps = self.sequence_gaps.wrapping_add(u32::from(ahead > 0));
+        ahead < 0
+    }
+
+    /// Adds the packet to the flow's series, or gets the flow one where it is a candidate. `slot` gives
+    /// the slot at an index.
+    #[inline(always)]
+    pub fn series<'a>(
+        &mut self,
+        packet: &Packet,
+        now_ns: u64,
+        min_gap_ns: u64,
+        slot: impl FnOnce(u32) -> Option<&'a mut SeriesSlot>,
+    ) {
+        if self.series != 0 {
+            let has_slot = slot(self.series - 1).is_some_and(|slot| slot.append(&packet.key, packet, now_ns));
+            if !has_slot {
+                self.series = 0;
+            }
+        } else if self.wants_series(min_gap_ns) {
+            let index = SeriesSlot::index(&packet.key);
+            if slot(index).is_some_and(|slot| slot.claim(&packet.key, now_ns)) {
+                self.series = index + 1;
+            }
+        }
+    }
+
+    /// Whether the last packet makes the flow a candidate: it has gone on for a while, no faster than
+    /// one packet in `min_gap_ns` on average.
+    #[inline(always)]
+    fn wants_series(&self, min_gap_ns: u64) -> bool {
+        self.packets & (SERIES_AFTER - 1) == 0
+            && self.last_ns.saturating_sub(self.first_ns) >= self.packets.wrapping_mul(min_gap_ns)
+    }
+}
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+impl Packet {
+    /// Reserved 4, don't fragment 2, more fragments 1.
+    #[inline(always)]
+    const fn ip_flags(&self) -> u8 {
+        self.ip_fragment.to_be_bytes()[0] >> 5
+    }
+
+    #[inline(always)]
+    fn is_unsummed(&self) -> u8 {
+        u8::from(self.key.protocol == UDP && self.checksum == 0)
+    }
+}
+
+#[inline(always)]
+const fn has_low_zero(ip_id: u16) -> bool {
+    ip_id != 0 && ip_id.to_be_bytes()[1] == 0
+}
+
+/// One of 64 bits, by multiplicative hashing (Knuth, TAOCP 3 §6.4).
+#[inline(always)]
+fn length_bit(len: u16) -> u64 {
+    1 << (u32::from(len).wrapping_mul(0x9e37_79b1) >> 26)
+}
+
+/// The sequence number after the segment: SYN and FIN take one each.
+#[inline(always)]
+fn segment_end(packet: &Packet) -> u32 {
+    let flags = u32::from(packet.tcp_flags & flag::SYN != 0) + u32::from(packet.tcp_flags & flag::FIN != 0);
+    packet.seq.wrapping_add(packet.payload_len).wrapping_add(flags)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Class, SliceFrame, Start, classify};
+    use crate::{Class, Origin, SliceFrame, Start, classify};
+
+    const EGRESS: Origin = Origin::new(1, Direction::Egress);
 
     #[test]
     fn a_record_accumulates_and_a_reversed_key_is_the_other_direction() {
@@ -171,27 +495,33 @@ mod tests {
         let mut frame = [0u8; 46];
         frame[12..24].copy_from_slice(&[8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17]);
         frame[34..42].copy_from_slice(&[0, 1, 0, 2, 0, 8, 0, 0]);
-        let first = classify(&SliceFrame::new(&frame[..42], 60), Start::Ethernet, 1, Direction::Egress);
+        let first = classify(&SliceFrame::new(&frame[..42], 60), Start::Ethernet, EGRESS);
         (frame[17], frame[22], frame[39]) = (32, 5, 12);
-        let second = classify(&SliceFrame::new(&frame, 64), Start::Ethernet, 1, Direction::Egress);
+        let second = classify(&SliceFrame::new(&frame, 64), Start::Ethernet, EGRESS);
         assert_eq!(first.key, second.key);
 
-        let mut record = FlowRecord::first(&first, 10);
-        record.update(&second, 25);
+        let mut record = FlowRecord::first(&first, 10_000);
+        let step = record.update(&second, 25_000);
+        assert_eq!((step.number, step.payload_number, step.changed), (2, 1, changed::TTL));
         let expected = FlowRecord {
             packets: 2,
             bytes: 124,
             payload_bytes: 4,
-            first_ns: 10,
-            last_ns: 25,
-            anomalies: 0,
+            first_ns: 10_000,
+            last_ns: 25_000,
+            max_gap_us: 15,
+            payload_packets: 1,
+            length_sketch: length_bit(28) | length_bit(32),
             min_len: 28,
             max_len: 32,
+            ttl_switches: 1,
+            ip_id_zeros: 2,
             min_ttl: 5,
             max_ttl: 64,
-            tcp_flags: 0,
+            ttl: 5,
+            is_unsummed: 1,
             class: Class::Udp as u8,
-            reserved: [0; 4],
+            ..FlowRecord::zeroed()
         };
         assert_eq!(record, expected);
 

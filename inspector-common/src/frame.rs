@@ -15,6 +15,12 @@ pub trait Frame {
     /// `N` bytes at `offset`, or `None` where they are not all readable.
     fn read<const N: usize>(&self, offset: u32) -> Option<[u8; N]>;
 
+    /// The same for bytes that may lie behind what the kernel keeps together in one piece: payload.
+    #[inline(always)]
+    fn read_payload<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
+        self.read(offset)
+    }
+
     /// The same frame, with nothing remembered of what was read so far.
     ///
     /// The BPF verifier follows every path through the classifier. Paths that have checked different

@@ -15,17 +15,21 @@
 pub mod account;
 pub mod anomaly;
 pub mod class;
+pub mod control;
 pub mod flow;
 pub mod frame;
 pub mod head;
 pub mod parse;
 pub mod sample;
+pub mod series;
 
 pub use account::{Account, InterfaceSlot, Tally};
 pub use anomaly::{Anomalies, Anomaly};
 pub use class::Class;
-pub use flow::{Direction, FlowKey, FlowRecord};
+pub use control::Control;
+pub use flow::{Direction, FlowKey, FlowRecord, Step};
 pub use frame::{Frame, SliceFrame};
-pub use head::{HeadBudget, HeadGroup, HeadLimits, HeadMeta, HeadRecord};
-pub use parse::{Packet, Start, classify, classify_into};
+pub use head::{Budget, HeadGroup, HeadMeta, HeadRecord, Limits, Wanted};
+pub use parse::{Origin, Packet, Start, Tunnel, classify, classify_inner, classify_into};
 pub use sample::Sampler;
+pub use series::{SeriesEntry, SeriesSlot};

@@ -47,6 +47,18 @@ impl Sampler {
     }
 }
 
+impl FlowKey {
+    /// A hash of the key, the two directions apart.
+    #[inline(always)]
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        let ends = mix(endpoint(&self.src, self.src_port)).wrapping_add(endpoint(&self.dst, self.dst_port));
+        let rest =
+            u64::from(self.ifindex) << 32 | u64::from(self.tunnel) << 16 | u64::from(self.protocol) << 8;
+        mix(ends ^ rest ^ u64::from(self.flags))
+    }
+}
+
 #[inline(always)]
 fn endpoint(address: &[u8; 16], port: u16) -> u64 {
     let [high, low] = bytemuck::cast::<[u8; 16], [u64; 2]>(*address);

@@ -1,11 +1,12 @@
-//! Heads: copied into the ring buffer, in the smallest of three record sizes that holds them.
+//! Heads: copied into the ring buffer, in the smallest of the record sizes that holds them.
 
 use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use inspector_common::head::{HEAD_MAX, HEAD_SIZES, HeadRecord};
-use inspector_common::{Frame as _, HeadGroup, HeadMeta, Packet, Tally};
+use inspector_common::{Control, HeadGroup, HeadMeta, Packet, Tally};
 
-use crate::frame::XdpFrame;
-use crate::maps;
+use crate::frame::{Buffer, masked};
+use crate::inspect::exactly_now_ns;
+use crate::maps::{self, Scratch};
 
 /// The reader polls; it is woken only when this much has piled up, since a wake-up costs
 /// microseconds.
@@ -13,49 +14,45 @@ const WAKE_AT: u64 = 256 << 10;
 
 /// Hands on the packet's head if its group's budget allows.
 #[inline(always)]
-pub(crate) fn hand_on<const MULTI_BUFFER: bool>(
-    frame: &XdpFrame<MULTI_BUFFER>,
-    packet: &Packet,
-    group: HeadGroup,
-    now_ns: u64,
-) -> Tally {
+pub(crate) fn hand_on<B: Buffer>(frame: &B, scratch: &Scratch, control: &Control) -> Tally {
+    let Scratch { packet, step, wanted, .. } = scratch;
     let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
         return Tally::HeadOverBudget;
     };
+    let now_ns = exactly_now_ns();
+    let group = masked::<{ HeadGroup::SLOTS as u32 - 1 }>(wanted.group as usize);
     // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
-    if !unsafe { &mut *budget }.spend(group, now_ns, &maps::HEAD_LIMITS.load()) {
+    if !unsafe { &mut *budget }.spend_at(group, now_ns, &control.limits) {
         return Tally::HeadOverBudget;
     }
-    let captured = HeadMeta::captured(packet, frame.wire_len());
+    let captured = HeadMeta::captured(packet, *wanted, frame.wire_len());
+    let meta = HeadMeta::new(packet, *wanted, *step, now_ns, captured);
     let submitted = if captured <= HEAD_SIZES[0] as u16 {
-        submit::<MULTI_BUFFER, { HEAD_SIZES[0] }>(frame, packet, captured, now_ns)
+        submit::<B, { HEAD_SIZES[0] }>(frame, packet, meta)
     } else if captured <= HEAD_SIZES[1] as u16 {
-        submit::<MULTI_BUFFER, { HEAD_SIZES[1] }>(frame, packet, captured, now_ns)
+        submit::<B, { HEAD_SIZES[1] }>(frame, packet, meta)
+    } else if captured <= HEAD_SIZES[2] as u16 {
+        submit::<B, { HEAD_SIZES[2] }>(frame, packet, meta)
     } else {
-        submit::<MULTI_BUFFER, HEAD_MAX>(frame, packet, captured, now_ns)
+        submit::<B, HEAD_MAX>(frame, packet, meta)
     };
     if submitted { Tally::HeadSubmitted } else { Tally::HeadRingFull }
 }
 
 #[inline(always)]
-fn submit<const MULTI_BUFFER: bool, const N: usize>(
-    frame: &XdpFrame<MULTI_BUFFER>,
-    packet: &Packet,
-    captured: u16,
-    now_ns: u64,
-) -> bool {
+fn submit<B: Buffer, const N: usize>(frame: &B, packet: &Packet, meta: HeadMeta) -> bool {
     let Some(mut entry) = maps::HEADS.reserve::<HeadRecord<N>>(0) else {
         return false;
     };
     let record = entry.as_mut_ptr();
-    // SAFETY: the record is ours until it is submitted. Every segment that gets here has at least
-    // the eight bytes of a UDP or ICMP header. What lies past `captured` stays unset and is never
-    // read: userspace goes by `captured`.
+    let len = u32::from(meta.captured);
+    // SAFETY: the record is ours until it is submitted. What lies past `captured` stays unset and is
+    // never read: userspace goes by `captured`. `copy` refuses lengths that don't fit.
     unsafe {
-        let is_copied =
-            frame.copy::<N>(packet.l4_offset, u32::from(captured), (&raw mut (*record).data).cast());
-        let captured = if is_copied { captured } else { 0 };
-        (&raw mut (*record).meta).write(HeadMeta::new(packet, now_ns, captured));
+        (&raw mut (*record).meta).write(meta);
+        if !frame.copy::<N>(packet.l3_offset, len, (&raw mut (*record).data).cast()) {
+            (&raw mut (*record).meta.captured).write(0);
+        }
     }
     let piled_up = maps::HEADS.query(u64::from(BPF_RB_AVAIL_DATA)) >= WAKE_AT;
     entry.submit(u64::from(if piled_up { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP }));

@@ -2,81 +2,163 @@
 
 use core::sync::atomic::{Ordering, compiler_fence};
 
+use aya_ebpf::EbpfContext;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_log_ebpf::warn;
-use inspector_common::Frame as _;
+use inspector_common::class::CLASS_SLOTS;
 use inspector_common::{
-    Account, Direction, FlowRecord, HeadGroup, InterfaceSlot, Packet, Start, Tally, classify_into,
+    Account, Control, FlowRecord, InterfaceSlot, Origin, SeriesSlot, Start, Step, Tally, Wanted,
+    classify_inner, classify_into,
 };
 
-use crate::frame::XdpFrame;
-use crate::{head, maps};
+use crate::frame::{Buffer, masked};
+use crate::head;
+use crate::maps::{self, Scratch};
 
-/// Inspects one received packet.
+/// Inspects one frame: the packet that it is, and the one that it carries if it is an encapsulation.
 #[inline(always)]
-pub(crate) fn packet<const MULTI_BUFFER: bool>(ctx: &XdpContext) {
-    let frame = &XdpFrame::<MULTI_BUFFER>::new(ctx);
-    let ifindex = ctx.ingress_ifindex() as u32;
-    let Some(account) = account(ifindex) else {
+pub(crate) fn frame<C: EbpfContext, B: Buffer>(ctx: &C, frame: &B, origin: Origin, is_merged: bool) {
+    let (Some(account), Some(control), Some(scratch)) = (account(origin), control(), scratch()) else {
         return;
     };
     account.seen += 1;
-    let Some(packet) = maps::PACKET.get_ptr_mut(0) else {
-        return;
-    };
-    // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
-    let packet = unsafe { &mut *packet };
-    classify_into(packet, frame, Start::Ethernet, ifindex, Direction::Ingress);
-    account.count(packet);
-    // See `Frame::fresh`: the result is read back from the map.
-    compiler_fence(Ordering::SeqCst);
-    if !packet.class.has_flow() {
-        return;
-    }
-    // SAFETY: the helper takes nothing and touches no memory.
-    let now_ns = unsafe { bpf_ktime_get_ns() };
-    if maps::SAMPLER.load().takes(packet) {
-        let fate = flow(packet, now_ns);
-        if matches!(fate, Tally::FlowMapFull) && account.tallied(fate) == 0 {
-            // Once a CPU and interface: the counter tells the rest.
-            warn!(ctx, "flow map full, first on interface {}", ifindex);
+    classify_into(&mut scratch.packet, frame, Start::Ethernet, origin);
+    let mut level = 0;
+    loop {
+        scratch.packet.is_merged = is_merged;
+        one_packet(ctx, &frame.fresh(), scratch, account, control);
+        level += 1;
+        read_back();
+        if level == 2 || scratch.packet.inner.offset == 0 {
+            return;
         }
-        account.tally(fate);
-    } else {
-        account.tally(Tally::SampledOut);
-    }
-    if let Some(group) = HeadGroup::of(packet) {
-        account.tally(head::hand_on(&frame.fresh(), packet, group, now_ns));
+        classify_inner(&mut scratch.packet, &frame.fresh());
     }
 }
 
-/// The counters of an interface.
+/// From here on nothing is known of the scratch: see [`maps::Scratch`].
 #[inline(always)]
-fn account(ifindex: u32) -> Option<&'static mut Account> {
-    let slot = match maps::INTERFACES.get(ifindex % InterfaceSlot::ENTRIES) {
-        Some(entry) if entry.ifindex == ifindex => entry.slot,
-        _ => 0,
-    };
-    let account = maps::ACCOUNTS.get_ptr_mut(slot)?;
-    // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
-    Some(unsafe { &mut *account })
+fn read_back() {
+    compiler_fence(Ordering::SeqCst);
 }
 
-/// Adds the packet to its flow's record.
+#[inline(always)]
+fn one_packet<C: EbpfContext, B: Buffer>(
+    ctx: &C,
+    frame: &B,
+    scratch: &mut Scratch,
+    account: &mut Account,
+    control: &Control,
+) {
+    let class = masked::<{ CLASS_SLOTS as u32 - 1 }>(scratch.packet.class as usize);
+    account.count_as(class, &scratch.packet);
+    read_back();
+    scratch.step = Step::NONE;
+    if scratch.packet.class.has_flow() {
+        accounted(ctx, scratch, account, control);
+    }
+    read_back();
+    let Some(wanted) = Wanted::by_step(&scratch.packet, scratch.step) else {
+        return;
+    };
+    scratch.wanted = wanted;
+    read_back();
+    account.tally(head::hand_on(&frame.fresh(), scratch, control));
+}
+
+/// Adds the packet to its flow if that is kept.
+#[inline(always)]
+fn accounted<C: EbpfContext>(ctx: &C, scratch: &mut Scratch, account: &mut Account, control: &Control) {
+    if !control.sampler.takes(&scratch.packet) {
+        account.tally(Tally::SampledOut);
+        return;
+    }
+    let fate = flow(scratch, control);
+    if matches!(fate, Tally::FlowMapFull) && account.tallied(fate) == 0 {
+        // Once a CPU and interface: the counter tells the rest.
+        warn!(ctx, "flow map full, first on interface {}", scratch.packet.key.ifindex);
+    }
+    account.tally(fate);
+}
+
+/// Adds the packet to its flow's record and series.
 #[inline(always)]
 #[expect(
     clippy::needless_borrows_for_generic_args,
     reason = "passed by value they would be copied to the stack"
 )]
-fn flow(packet: &Packet, now_ns: u64) -> Tally {
+fn flow(scratch: &mut Scratch, control: &Control) -> Tally {
+    let Scratch { packet, step, record: first, .. } = scratch;
+    let now_ns = about_now_ns();
     if let Some(record) = maps::FLOWS.get_ptr_mut(&packet.key) {
         // SAFETY: the entry outlives the program's run; a second writer could at most lose a count.
-        unsafe { &mut *record }.update(packet, now_ns);
+        let record = unsafe { &mut *record };
+        let now_ns = if record.series == 0 { now_ns } else { exactly_now_ns() };
+        *step = record.update(packet, now_ns);
+        read_back();
+        record.series(packet, now_ns, control.series_min_gap_ns, series);
         return Tally::FlowUpdated;
     }
-    match maps::FLOWS.insert(&packet.key, &FlowRecord::first(packet, now_ns), 0) {
-        Ok(()) => Tally::FlowInserted,
+    let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
+        return Tally::FlowGated;
+    };
+    // SAFETY: it is this CPU's value, and a program is not interrupted by itself.
+    if !unsafe { &mut *budget }.admit_flow(now_ns, &control.limits) {
+        return Tally::FlowGated;
+    }
+    *first = FlowRecord::first(packet, now_ns);
+    match maps::FLOWS.insert(&packet.key, &*first, 0) {
+        Ok(()) => {
+            *step = Step::first(packet);
+            Tally::FlowInserted
+        }
         Err(_) => Tally::FlowMapFull,
     }
+}
+
+#[inline(always)]
+fn series(index: u32) -> Option<&'static mut SeriesSlot> {
+    // SAFETY: the entry is never freed; a second writer could at most garble an entry.
+    maps::SERIES.get_ptr_mut(index).map(|slot| unsafe { &mut *slot })
+}
+
+/// The counters of an interface and direction.
+#[inline(always)]
+fn account(origin: Origin) -> Option<&'static mut Account> {
+    let slot = match maps::INTERFACES.get(origin.ifindex % InterfaceSlot::ENTRIES) {
+        Some(entry) if entry.ifindex == origin.ifindex => entry.slot,
+        _ => 0,
+    };
+    let account = maps::ACCOUNTS.get_ptr_mut(InterfaceSlot::account(slot, origin.direction))?;
+    // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
+    Some(unsafe { &mut *account })
+}
+
+#[inline(always)]
+fn control() -> Option<&'static Control> {
+    maps::CONTROL.get(0)
+}
+
+#[inline(always)]
+fn scratch() -> Option<&'static mut Scratch> {
+    // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
+    maps::SCRATCH.get_ptr_mut(0).map(|scratch| unsafe { &mut *scratch })
+}
+
+/// The time to within a tick (4 ms at most on common kernels), where the kernel has a clock that is
+/// read faster than the exact one.
+#[inline(always)]
+fn about_now_ns() -> u64 {
+    if maps::HAS_COARSE_CLOCK.load() == 0 {
+        return exactly_now_ns();
+    }
+    // SAFETY: the helper takes nothing and touches no memory.
+    unsafe { bpf_ktime_get_coarse_ns() }
+}
+
+#[inline(always)]
+pub(crate) fn exactly_now_ns() -> u64 {
+    // SAFETY: the helper takes nothing and touches no memory.
+    unsafe { bpf_ktime_get_ns() }
 }

@@ -1,10 +1,10 @@
-//! The BPF programs: XDP on ingress.
+//! The BPF programs: XDP on ingress, TC on egress.
 //!
 //! Thin by rule: bounds-checked access to the frame ([`frame`]), the maps ([`maps`]), and what is
 //! done with a packet ([`inspect`], [`head`]). Parsing, classification and accumulation live in
 //! `inspector-common`, where the host builds and tests them too.
 //!
-//! Every path ends in `XDP_PASS`: inspector never drops, delays or changes a packet.
+//! Every path ends in `XDP_PASS` or `TC_ACT_UNSPEC`: inspector never drops, delays or changes a packet.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -21,22 +21,45 @@ mod head;
 mod inspect;
 mod maps;
 
+use aya_ebpf::bindings::TC_ACT_UNSPEC;
 use aya_ebpf::bindings::xdp_action::XDP_PASS;
-use aya_ebpf::macros::xdp;
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::macros::{classifier, xdp};
+use aya_ebpf::programs::{TcContext, XdpContext};
+use inspector_common::{Direction, Origin};
+
+use crate::frame::skb::SkbFrame;
+use crate::frame::xdp::XdpFrame;
 
 /// For drivers and MTUs that may hand over a packet in several buffers (Linux 5.18 on).
 #[xdp(frags)]
 pub(crate) fn inspector_frags(ctx: XdpContext) -> u32 {
-    inspect::packet::<true>(&ctx);
+    received::<true>(&ctx);
     XDP_PASS
 }
 
 /// For kernels and drivers without multi-buffer support.
 #[xdp]
 pub(crate) fn inspector_plain(ctx: XdpContext) -> u32 {
-    inspect::packet::<false>(&ctx);
+    received::<false>(&ctx);
     XDP_PASS
+}
+
+/// For what leaves. The packet goes on to the next program or filter.
+#[classifier]
+pub(crate) fn inspector_egress(ctx: TcContext) -> i32 {
+    // SAFETY: the context is the one that the kernel passed in.
+    let ifindex = unsafe { (*ctx.skb.skb).ifindex };
+    let frame = SkbFrame::new(&ctx);
+    let origin = Origin { ifindex, direction: Direction::Egress, tag: frame.tag() };
+    inspect::frame(&ctx, &frame, origin, frame.is_merged());
+    TC_ACT_UNSPEC
+}
+
+#[inline(always)]
+fn received<const MULTI_BUFFER: bool>(ctx: &XdpContext) {
+    let frame = XdpFrame::<MULTI_BUFFER>::new(ctx);
+    let origin = Origin::new(ctx.ingress_ifindex() as u32, Direction::Ingress);
+    inspect::frame(ctx, &frame, origin, false);
 }
 
 #[panic_handler]

@@ -3,26 +3,31 @@
 //! | map | entry | entries | memory on 2 CPUs | when full |
 //! |---|---|---|---|---|
 //! | `INTERFACES` | 8 B | 65,536 | 0.5 MiB | cannot fill: index is the interface's |
-//! | `ACCOUNTS` | 776 B a CPU | 64 | 0.1 MiB | cannot fill: one slot an attachment |
-//! | `PACKET` | 84 B a CPU | 1 | 0.2 KiB | cannot fill |
-//! | `BUDGETS` | 24 B a CPU | 1 | 48 B | cannot fill |
-//! | `FLOWS` | 48 + 56 B and about 64 B of the kernel's | 65,536 | 11 MiB | the least recently used go |
-//! | `HEADS` | 176 to 592 B | 2 MiB | 2 MiB | heads are left out and tallied |
+//! | `ACCOUNTS` | 1,032 B a CPU | 128 | 0.3 MiB | cannot fill: two an interface |
+//! | `CONTROL` | 48 B | 1 | 48 B | cannot fill |
+//! | `SCRATCH` | 320 B a CPU | 1 | 0.6 KiB | cannot fill |
+//! | `BUDGETS` | 40 B a CPU | 1 | 80 B | cannot fill |
+//! | `FLOWS` | 48 + 176 B and about 64 B of the kernel's | 65,536 | 19 MiB | new flows are left out and tallied; userspace removes idle ones |
+//! | `SERIES` | 4,160 B | 2,048 | 8.2 MiB | cannot fill: flows take turns |
+//! | `HEADS` | 232 to 1,640 B | 2 MiB | 2 MiB | heads are left out and tallied |
 
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use inspector_common::flow::FLOW_ENTRIES;
-use inspector_common::head::HeadLimits;
-use inspector_common::{Account, FlowKey, FlowRecord, HeadBudget, InterfaceSlot, Packet, Sampler};
+use inspector_common::series::SERIES_SLOTS;
+use inspector_common::{
+    Account, Budget, Control, FlowKey, FlowRecord, InterfaceSlot, Packet, SeriesSlot, Step, Wanted,
+};
 
-/// Which flows are kept; set by the loader.
+/// Whether the kernel has `bpf_ktime_get_coarse_ns` (Linux 5.11 on); set by the loader. A constant to
+/// the verifier, which drops what is never run.
 #[unsafe(no_mangle)]
-pub(crate) static SAMPLER: Global<Sampler> = Global::new(Sampler::new(1, 0));
+pub(crate) static HAS_COARSE_CLOCK: Global<u32> = Global::new(0);
 
-/// Most heads a window and CPU; set by the loader.
-#[unsafe(no_mangle)]
-pub(crate) static HEAD_LIMITS: Global<HeadLimits> = Global::new(HeadBudget::DEFAULT_LIMITS);
+/// What the loader may change while the programs run.
+#[map]
+pub(crate) static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
 
 /// From an interface's index (modulo the map's size) to its slot in `ACCOUNTS`.
 #[map]
@@ -32,18 +37,37 @@ pub(crate) static INTERFACES: Array<InterfaceSlot> = Array::with_max_entries(Int
 #[map]
 pub(crate) static ACCOUNTS: PerCpuArray<Account> = PerCpuArray::with_max_entries(InterfaceSlot::ACCOUNTS, 0);
 
-/// The packet at hand: the stack is too small for it.
-#[map]
-pub(crate) static PACKET: PerCpuArray<Packet> = PerCpuArray::with_max_entries(1, 0);
+/// What is worked on: the stack is too small for it. What is read back from here is new to the
+/// verifier, which lets paths that came by different values meet.
+#[repr(C)]
+pub(crate) struct Scratch {
+    /// The packet at hand.
+    pub(crate) packet: Packet,
+    /// What it did in its flow's record.
+    pub(crate) step: Step,
+    /// Its head.
+    pub(crate) wanted: Wanted,
+    /// The record of a flow that begins.
+    pub(crate) record: FlowRecord,
+}
 
-/// Head budgets.
+/// This CPU's scratch.
 #[map]
-pub(crate) static BUDGETS: PerCpuArray<HeadBudget> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+/// Budgets of heads and new flows.
+#[map]
+pub(crate) static BUDGETS: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
 
 /// Flow records, one for each direction of a flow and interface, so that one CPU (the queue's)
-/// writes each and plain adds suffice.
+/// writes each and plain adds suffice. Not an LRU map: there a flood of new flows would push out the
+/// established ones, and nothing would tell.
 #[map]
-pub(crate) static FLOWS: LruHashMap<FlowKey, FlowRecord> = LruHashMap::with_max_entries(FLOW_ENTRIES, 0);
+pub(crate) static FLOWS: HashMap<FlowKey, FlowRecord> = HashMap::with_max_entries(FLOW_ENTRIES, 0);
+
+/// Series of candidate flows.
+#[map]
+pub(crate) static SERIES: Array<SeriesSlot> = Array::with_max_entries(SERIES_SLOTS, 0);
 
 /// Heads on their way to userspace.
 #[map]

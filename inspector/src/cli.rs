@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::{replay, run};
-use crate::dataplane::Mode;
+use crate::dataplane::{Egress, Mode};
 use crate::metrics::server::{DEFAULT_ADDRESS, DEFAULT_PATH};
 
 /// Finds covert channels in live traffic and in captures.
@@ -49,6 +49,10 @@ pub struct RunArgs {
     /// Where to attach
     #[arg(long, value_enum, default_value_t, env = "INSPECTOR_MODE")]
     pub mode: Mode,
+
+    /// Whether to look at what leaves, too
+    #[arg(long, value_enum, default_value_t, env = "INSPECTOR_EGRESS")]
+    pub egress: Egress,
 
     /// Look at one flow in N; ICMP and DNS are always looked at
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), env = "INSPECTOR_SAMPLE")]

@@ -1,12 +1,10 @@
 //! From heads to reports: dissects, lets every detector look, deduplicates.
 
-use inspector_common::HeadMeta;
-
 use crate::detect::{self, Detector};
 use crate::dissect;
 use crate::findings::{Deduper, Finding, Report};
 use crate::metrics::TableUse;
-use crate::observation::{Head, Observation};
+use crate::observation::{Event, Head, Observation};
 
 /// The detectors and their state. Knows neither the source of heads nor the wall clock: all times
 /// are nanoseconds of the source's clock.
@@ -29,13 +27,18 @@ impl Engine {
         Self { detectors, deduper: Deduper::default(), findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
     }
 
-    /// Takes one head, and gives what is to be reported to `report`.
-    pub fn head(&mut self, meta: &HeadMeta, bytes: &[u8], mut report: impl FnMut(Report)) {
-        self.advance(meta.time_ns);
-        let head = Head { meta, bytes };
-        let observation = Observation { head, content: dissect::dissect(&head) };
-        for detector in &mut self.detectors {
-            detector.observe(&observation, &mut self.findings);
+    /// Takes what a source gives, and gives what is to be reported to `report`.
+    pub fn take(&mut self, event: Event<'_>, mut report: impl FnMut(Report)) {
+        match event {
+            Event::Head(meta, bytes) => {
+                self.advance(meta.time_ns);
+                let head = Head { meta, bytes };
+                let observation = Observation { head, content: dissect::dissect(&head) };
+                self.each(|detector, findings| detector.observe(&observation, findings));
+            }
+            Event::Flow(update) => self.each(|detector, findings| detector.flow(&update, findings)),
+            Event::Series(series) => self.each(|detector, findings| detector.series(&series, findings)),
+            Event::Time(now_ns) => self.advance(now_ns),
         }
         for finding in self.findings.drain(..) {
             if let Some(admitted) = self.deduper.admit(finding, self.now_ns) {
@@ -44,8 +47,14 @@ impl Engine {
         }
     }
 
+    fn each(&mut self, mut look: impl FnMut(&mut dyn Detector, &mut Vec<Finding>)) {
+        for detector in &mut self.detectors {
+            look(detector.as_mut(), &mut self.findings);
+        }
+    }
+
     /// Lets time pass. A time before the latest one, as in a capture out of order, changes nothing.
-    pub fn advance(&mut self, now_ns: u64) {
+    fn advance(&mut self, now_ns: u64) {
         self.now_ns = self.now_ns.max(now_ns);
         if self.now_ns.saturating_sub(self.ticked_ns) >= TICK_NS {
             self.ticked_ns = self.now_ns;

@@ -5,6 +5,7 @@
 //! sinks write them down. Nothing right of the source knows where packets come from or what time
 //! it is: time is a parameter.
 
+pub mod aging;
 pub mod capture;
 pub mod cli;
 pub mod commands;

@@ -1,31 +1,101 @@
-//! What a source hands to the detectors: one head, dissected.
+//! What a source hands to the detectors: heads, flow records, series.
 
 use std::net::IpAddr;
 
-use inspector_common::{Class, FlowKey, HeadMeta};
+use inspector_common::{Class, FlowKey, FlowRecord, HeadMeta, SeriesEntry};
 
 use crate::dissect::{dns, icmp};
 
-/// The first bytes of one packet, from its layer 4 header on.
+/// What a source gives to the engine, in the order of its clock.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The first bytes of a packet, from its network header on.
+    Head(&'a HeadMeta, &'a [u8]),
+    /// The record of a flow that had packets since the last drain, or that is over.
+    Flow(FlowUpdate<'a>),
+    /// New entries of a flow's series.
+    Series(Series<'a>),
+    /// The time, nanoseconds of the source's clock: a drain is over.
+    Time(u64),
+}
+
+/// One direction of a flow, as it stands.
+///
+/// The same flow comes again as it goes on, with what has accumulated since its first packet, and may
+/// come twice without a change.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowUpdate<'a> {
+    /// Whose it is.
+    pub key: &'a FlowKey,
+    /// What has accumulated.
+    pub record: &'a FlowRecord,
+    /// Whether the flow was idle for so long that its record is dropped with this.
+    pub is_final: bool,
+}
+
+/// What was added to the series of one direction of a flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Series<'a> {
+    /// Whose it is.
+    pub key: &'a FlowKey,
+    /// The new entries, oldest first.
+    pub entries: &'a [SeriesEntry],
+    /// How many entries before the first of these nobody could read in time; their gaps and lengths
+    /// are missing.
+    pub missed: u64,
+    /// Whether these are the flow's first, or its first after another flow had its slot.
+    pub is_start: bool,
+    /// Time of the last entry, nanoseconds of the source's clock.
+    pub last_ns: u64,
+}
+
+/// The first bytes of one packet, from its network header on.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// What the classifier found.
     pub meta: &'a HeadMeta,
-    /// The layer 4 segment, cut to [`inspector_common::head::HEAD_MAX`] bytes.
+    /// What was captured of the packet, and of what follows it in the frame.
     pub bytes: &'a [u8],
 }
 
 impl<'a> Head<'a> {
+    /// The network header with its options or extension headers, up to the layer 4 header.
+    #[must_use]
+    pub fn network(&self) -> &'a [u8] {
+        let end = usize::from(self.meta.l4_offset).min(self.bytes.len());
+        self.bytes.get(..end).unwrap_or_default()
+    }
+
+    /// What was captured of the layer 4 segment, header included.
+    #[must_use]
+    pub fn segment(&self) -> &'a [u8] {
+        let end = usize::try_from(self.meta.ip_len).unwrap_or(usize::MAX).min(self.bytes.len());
+        self.bytes.get(usize::from(self.meta.l4_offset)..end).unwrap_or_default()
+    }
+
     /// What was captured of the bytes after the layer 4 header.
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
-        self.bytes.get(usize::from(self.meta.l4_header_len)..).unwrap_or_default()
+        self.segment().get(usize::from(self.meta.l4_header_len)..).unwrap_or_default()
+    }
+
+    /// What was captured of the bytes in the frame after the end of the datagram.
+    #[must_use]
+    pub fn trailer(&self) -> &'a [u8] {
+        let start = usize::try_from(self.meta.ip_len).unwrap_or(usize::MAX);
+        if start == 0 { &[] } else { self.bytes.get(start..).unwrap_or_default() }
     }
 
     /// How many bytes the packet carries after the layer 4 header, captured or not.
     #[must_use]
     pub fn payload_len(&self) -> u32 {
-        self.meta.l4_len.saturating_sub(u32::from(self.meta.l4_header_len))
+        self.meta.l4_len().saturating_sub(u32::from(self.meta.l4_header_len))
+    }
+
+    /// Whether the head was handed on for one of these [`inspector_common::head::reason`]s.
+    #[must_use]
+    pub const fn has_reason(&self, reasons: u8) -> bool {
+        self.meta.reasons & reasons != 0
     }
 
     /// The packet's class.

@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use inspector::capture::{CaptureReader, LinkType};
 use inspector_common::Sampler;
-use inspector_tests::kernel::{self, Twin, frames};
+use inspector_tests::kernel::{self, PROGRAMS, Twin, frames};
 use inspector_tests::{corpus, skip};
-
-const PROGRAMS: [&str; 2] = ["inspector_frags", "inspector_plain"];
 
 #[tokio::test]
 async fn well_formed_frames_of_every_kind() {

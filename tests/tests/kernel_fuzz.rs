@@ -1,9 +1,11 @@
 //! Broken frames: no panic on the host, and no difference between the kernel and the host.
 
 use bytemuck::Zeroable as _;
-use inspector_common::{Account, Direction, HeadGroup, Sampler, SliceFrame, Start, classify};
+use inspector_common::{
+    Account, Direction, Origin, Sampler, SliceFrame, Start, Wanted, classify, classify_inner,
+};
 use inspector_tests::kernel::frames::{Random, mutate, well_formed};
-use inspector_tests::kernel::{self, LOOPBACK, Twin};
+use inspector_tests::kernel::{self, LOOPBACK, PROGRAMS, Twin};
 use inspector_tests::skip;
 
 #[test]
@@ -23,16 +25,24 @@ fn a_million_broken_frames_on_the_host() {
             },
             _ => Start::Ethernet,
         };
-        let packet = classify(&SliceFrame::new(&frame, wire_len), start, LOOPBACK, Direction::Egress);
+        let frame = SliceFrame::new(&frame, wire_len);
+        let mut packet = classify(&frame, start, Origin::new(LOOPBACK, Direction::Egress));
         account.seen += 1;
         account.count(&packet);
-        with_head += u32::from(HeadGroup::of(&packet).is_some());
+        with_head += u32::from(Wanted::by_class(&packet).is_some());
+        if packet.inner.offset != 0 {
+            assert!(packet.inner.offset > packet.l3_offset, "{packet:?}");
+            classify_inner(&mut packet, &frame);
+            account.count(&packet);
+            assert!(packet.is_inner() && packet.inner.offset == 0, "one level only: {packet:?}");
+        }
         assert!(packet.payload_len <= packet.l4_len, "{packet:?}");
         assert!(
             packet.class.has_flow() || packet.key.protocol == 0 || packet.l4_len <= packet.ip_len,
             "{packet:?}"
         );
     }
+    assert!(account.inner.iter().sum::<u64>() > 10_000, "{account:?}");
     assert_eq!(account.seen, account.packets.iter().sum::<u64>(), "each frame in exactly one class");
     let used = account.packets.iter().filter(|count| **count > 0).count();
     assert!(used >= 24 && with_head > 100_000, "the frames reach {used} classes and {with_head} heads");
@@ -44,7 +54,7 @@ async fn ten_thousand_broken_frames_in_the_kernel() {
         return skip("ten_thousand_broken_frames_in_the_kernel", reason);
     }
     let seeds = well_formed();
-    for program in ["inspector_frags", "inspector_plain"] {
+    for program in PROGRAMS {
         let mut twin = Twin::load(program, Sampler::new(1, 0)).await;
         let mut random = Random(2);
         let mut compared = 0;

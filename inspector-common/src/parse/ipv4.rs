@@ -5,6 +5,7 @@ use crate::{Anomaly, Class, FlowKey, Frame};
 
 const HEADER: u32 = 20;
 const RESERVED_FLAG: u16 = 0x8000;
+const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
@@ -33,6 +34,11 @@ pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) ->
     packet.ip_fragment = u16::from_be_bytes([header[6], header[7]]);
     packet.ttl = header[8];
     packet.anomalies.insert_if(packet.ip_fragment & RESERVED_FLAG != 0, Anomaly::Ipv4ReservedFlag);
+
+    let is_fragment = packet.ip_fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0;
+    packet
+        .anomalies
+        .insert_if(is_fragment && packet.ip_fragment & DONT_FRAGMENT != 0, Anomaly::FragmentWithDf);
 
     let key = &mut packet.key;
     key.protocol = header[9];

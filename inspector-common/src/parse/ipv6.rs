@@ -31,6 +31,7 @@ pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) ->
     packet.ip_len = total;
     packet.tos = header[0] << 4 | header[1] >> 4;
     packet.ttl = header[7];
+    packet.flow_label = u32::from_be_bytes([0, header[1] & 0x0f, header[2], header[3]]);
     let key = &mut packet.key;
     key.flags |= FlowKey::IPV6;
     key.src.copy_from_slice(&header[8..24]);
@@ -60,6 +61,7 @@ fn extensions<F: Frame>(frame: &F, packet: &mut Packet, mut next: u8, start: u32
             packet.is_whole = fragment & 1 == 0;
             offset += 8;
         } else {
+            packet.anomalies.insert(Anomaly::Ipv6Extensions);
             offset += (u32::from(length) + 1) * 8;
         }
         next = following;

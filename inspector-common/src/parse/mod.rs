@@ -2,21 +2,27 @@
 //!
 //! One file a layer. Each layer reads its header with one bounds check, fills in what it found and
 //! hands on the offset of the next; whatever stops it becomes the packet's class, so there is no
-//! error path that a packet could get lost on.
+//! error path that a packet could get lost on. What an encapsulation carries is noted as the
+//! packet's [`Inner`] and classified in a second pass, as a packet of its own.
 
+mod encapsulation;
 mod ethernet;
 mod ipv4;
 mod ipv6;
+mod tcp;
 mod transport;
 
 #[cfg(test)]
 mod tests;
 
+pub use encapsulation::Tunnel;
+pub use tcp::flag;
+
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use bytemuck::Zeroable as _;
 
-use crate::{Anomalies, Class, Direction, FlowKey, Frame};
+use crate::{Anomalies, Anomaly, Class, Direction, FlowKey, Frame};
 
 /// Where in a frame the classifier begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +39,47 @@ pub enum Start {
     },
 }
 
+/// Where a frame was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Index of the interface; goes into the flow key.
+    pub ifindex: u32,
+    /// Which way it crossed the interface; goes into the flow key.
+    pub direction: Direction,
+    /// Tag control information of an outermost VLAN tag that the card or the stack took out of the
+    /// frame; `None` where the frame is as it was on the wire.
+    pub tag: Option<u16>,
+}
+
+impl Origin {
+    /// A frame as it was on the wire.
+    #[must_use]
+    pub const fn new(ifindex: u32, direction: Direction) -> Self {
+        Self { ifindex, direction, tag: None }
+    }
+}
+
+/// What an encapsulation carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inner {
+    /// Where it begins in the frame; 0 where nothing is carried.
+    pub offset: u32,
+    /// EtherType of what begins there, or [`Inner::ETHERNET`].
+    pub ethertype: u16,
+    /// The tag of flows inside: see [`FlowKey::tunnel`].
+    pub tunnel: u16,
+}
+
+impl Inner {
+    /// "EtherType" of a whole Ethernet frame: transparent Ethernet bridging, as in GRE.
+    pub const ETHERNET: u16 = 0x6558;
+    const NONE: Self = Self { offset: 0, ethertype: 0, tunnel: 0 };
+}
+
 /// A classified packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// The flow; all zero but for the interface and VLANs where the class has none.
+    /// The flow; all zero but for the interface, VLANs and tunnel where the class has none.
     pub key: FlowKey,
     /// What it is.
     pub class: Class,
@@ -44,7 +87,11 @@ pub struct Packet {
     pub anomalies: Anomalies,
     /// Bytes of the frame on the wire.
     pub wire_len: u32,
-    /// Bytes of the IP datagram by its own account.
+    /// Where this packet begins in the frame: 0, or where the encapsulation's payload is.
+    pub base: u32,
+    /// Where the network header begins in the frame.
+    pub l3_offset: u32,
+    /// Bytes of the IP datagram by its own account; 0 where it is not IP.
     pub ip_len: u32,
     /// Where the layer 4 header begins in the frame.
     pub l4_offset: u32,
@@ -52,10 +99,26 @@ pub struct Packet {
     pub l4_len: u32,
     /// Bytes after the layer 4 header.
     pub payload_len: u32,
+    /// What it carries, if it is an encapsulation that is opened.
+    pub inner: Inner,
+    /// IPv6 flow label, 20 bits.
+    pub flow_label: u32,
+    /// TCP sequence number.
+    pub seq: u32,
+    /// Value of the TCP timestamp option where it stands first; 0 if there is none.
+    pub timestamp: u32,
+    /// The first four bytes of a TCP payload; zero where there are not as many.
+    pub prefix: [u8; 4],
     /// IPv4 identification; 0 in IPv6.
     pub ip_id: u16,
     /// IPv4 flags and fragment offset as on the wire.
     pub ip_fragment: u16,
+    /// TCP window as on the wire.
+    pub window: u16,
+    /// TCP urgent pointer.
+    pub urgent: u16,
+    /// TCP or UDP checksum as on the wire.
+    pub checksum: u16,
     /// Bytes of the layer 4 header; 0 where it was not read.
     pub l4_header_len: u8,
     /// TTL or hop limit.
@@ -64,32 +127,63 @@ pub struct Packet {
     pub tos: u8,
     /// TCP flags; 0 for other protocols.
     pub tcp_flags: u8,
+    /// Priority and drop eligibility (`PCP << 1 | DEI`) of the outermost VLAN tag.
+    pub vlan_pcp: u8,
     /// Whether the datagram is all there, so that lengths inside it can be held against its own.
     pub is_whole: bool,
+    /// Whether the sender or receiver merges segments here, so that lengths and gaps are not the wire's.
+    pub is_merged: bool,
 }
 
 impl Packet {
     /// A packet of which nothing is known yet.
     #[inline(always)]
-    fn unread(wire_len: u32, ifindex: u32, direction: Direction) -> Self {
-        let flags = if matches!(direction, Direction::Egress) { FlowKey::EGRESS } else { 0 };
+    #[must_use]
+    pub fn unread(wire_len: u32, origin: Origin) -> Self {
+        let flags = if matches!(origin.direction, Direction::Egress) { FlowKey::EGRESS } else { 0 };
         Self {
-            key: FlowKey { ifindex, flags, ..FlowKey::zeroed() },
+            key: FlowKey { ifindex: origin.ifindex, flags, ..FlowKey::zeroed() },
             class: Class::Runt,
             anomalies: Anomalies(0),
             wire_len,
+            base: 0,
+            l3_offset: 0,
             ip_len: 0,
             l4_offset: 0,
             l4_len: 0,
             payload_len: 0,
+            inner: Inner::NONE,
+            flow_label: 0,
+            seq: 0,
+            timestamp: 0,
+            prefix: [0; 4],
             ip_id: 0,
             ip_fragment: 0,
+            window: 0,
+            urgent: 0,
+            checksum: 0,
             l4_header_len: 0,
             ttl: 0,
             tos: 0,
             tcp_flags: 0,
+            vlan_pcp: 0,
             is_whole: true,
+            is_merged: false,
         }
+    }
+
+    /// Bytes on the wire from where this packet begins.
+    #[inline(always)]
+    #[must_use]
+    pub const fn bytes(&self) -> u32 {
+        self.wire_len.wrapping_sub(self.base)
+    }
+
+    /// Whether it came inside another.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_inner(&self) -> bool {
+        self.key.tunnel != 0
     }
 
     /// The IP datagram's length, at most 65,535.
@@ -99,31 +193,51 @@ impl Packet {
     }
 }
 
-/// Classifies one frame.
-///
-/// `ifindex` and `direction` only go into the flow key. Never panics, whatever the bytes.
+/// Classifies one frame. Never panics, whatever the bytes.
 #[must_use]
-pub fn classify<F: Frame>(frame: &F, start: Start, ifindex: u32, direction: Direction) -> Packet {
-    let mut packet = Packet::unread(0, 0, direction);
-    classify_into(&mut packet, frame, start, ifindex, direction);
+pub fn classify<F: Frame>(frame: &F, start: Start, origin: Origin) -> Packet {
+    let mut packet = Packet::unread(0, origin);
+    classify_into(&mut packet, frame, start, origin);
     packet
 }
 
 /// [`classify`] in place: the BPF program keeps the packet in a map, since its 512 bytes of stack
 /// would not hold the pieces that the compiler breaks a local one into.
 #[inline(always)]
-pub fn classify_into<F: Frame>(
-    packet: &mut Packet,
-    frame: &F,
-    start: Start,
-    ifindex: u32,
-    direction: Direction,
-) {
-    *packet = Packet::unread(frame.wire_len(), ifindex, direction);
+pub fn classify_into<F: Frame>(packet: &mut Packet, frame: &F, start: Start, origin: Origin) {
+    *packet = Packet::unread(frame.wire_len(), origin);
+    if let Some(tag) = origin.tag {
+        ethernet::note_tag(packet, 0, tag);
+    }
     let layer3 = match start {
-        Start::Ethernet => ethernet::frame(frame, packet),
+        Start::Ethernet => ethernet::frame(frame, packet, 0),
         Start::Network { ethertype, offset } => ethernet::network(frame, packet, ethertype, offset),
     };
+    finish(packet, frame, layer3);
+}
+
+/// Makes of an encapsulation's packet the one that it carries: its [`Inner`] must not be empty. Only
+/// one level is opened: the result carries nothing.
+#[inline(always)]
+pub fn classify_inner<F: Frame>(packet: &mut Packet, frame: &F) {
+    let Inner { offset, ethertype, tunnel } = packet.inner;
+    let FlowKey { ifindex, flags, vlan, .. } = packet.key;
+    *packet = Packet::unread(packet.wire_len, Origin { ifindex, direction: Direction::Ingress, tag: None });
+    packet.key.flags = flags & FlowKey::EGRESS;
+    packet.key.vlan = vlan;
+    packet.key.tunnel = tunnel;
+    packet.base = offset;
+    let layer3 = if ethertype == Inner::ETHERNET {
+        ethernet::frame(frame, packet, offset)
+    } else {
+        ethernet::network(frame, packet, ethertype, offset)
+    };
+    finish(packet, frame, layer3);
+    packet.inner = Inner::NONE;
+}
+
+#[inline(always)]
+fn finish<F: Frame>(packet: &mut Packet, frame: &F, layer3: Layer3) {
     let class = match layer3 {
         Layer3::Ends(class) => class,
         Layer3::Carries => {
@@ -133,6 +247,28 @@ pub fn classify_into<F: Frame>(
         }
     };
     packet.class = class;
+    if packet.ip_len != 0 && !packet.is_inner() {
+        compiler_fence(Ordering::SeqCst);
+        trailer(&frame.fresh(), packet);
+    }
+}
+
+/// Looks at the first and last eight bytes after the datagram, as far as there are any.
+#[inline(always)]
+fn trailer<F: Frame>(frame: &F, packet: &mut Packet) {
+    let end = packet.l3_offset + packet.ip_len;
+    if end >= packet.wire_len {
+        return;
+    }
+    let len = packet.wire_len - end;
+    // The last eight bytes of the frame, of which `len` are behind the datagram.
+    let Some(last) = frame.read::<8>(packet.wire_len - 8) else {
+        return;
+    };
+    let last = u64::from_be_bytes(last);
+    let kept = if len >= 8 { last } else { last << (64 - 8 * len) };
+    let first = if len > 8 { frame.read::<8>(end).map_or(0, u64::from_ne_bytes) } else { 0 };
+    packet.anomalies.insert_if(kept | first != 0, Anomaly::Trailer);
 }
 
 /// What the layers up to IP make of a packet.

@@ -9,15 +9,16 @@ use etherparse::{
     VlanId,
 };
 
-use super::{Packet, Start, classify};
+use super::{Inner, Origin, Packet, Start, Tunnel, classify, classify_inner};
 use crate::{Anomaly, Class, Direction, FlowKey, SliceFrame};
 
+const ORIGIN: Origin = Origin::new(3, Direction::Ingress);
 const MACS: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
 const V4: [[u8; 4]; 2] = [[192, 0, 2, 1], [198, 51, 100, 2]];
 const V6: [[u8; 16]; 2] = [[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], [0xfe; 16]];
 
 fn packet(frame: &[u8]) -> Packet {
-    classify(&SliceFrame::new(frame, 0), Start::Ethernet, 3, Direction::Ingress)
+    classify(&SliceFrame::new(frame, 0), Start::Ethernet, ORIGIN)
 }
 
 fn vlan(id: u16) -> VlanId {
@@ -115,6 +116,7 @@ fn only_the_first_fragment_has_ports() {
     {
         header.fragment_offset = IpFragOffset::try_new(offset).unwrap();
         header.more_fragments = more;
+        header.dont_fragment = false;
         let mut frame = [MACS[0], MACS[1]].concat();
         frame.extend([8, 0]);
         frame.extend(header.to_bytes());
@@ -202,4 +204,125 @@ fn headers_that_contradict_themselves_have_classes_of_their_own() {
     assert!(patched(53, 9).anomalies.contains(Anomaly::TcpUrgentWithoutFlag));
     assert!(patched(45, 9).anomalies.contains(Anomaly::TcpAckWithoutFlag));
     assert!(patched(16, 9).anomalies.contains(Anomaly::IpLength));
+}
+
+/// A ping from 192.0.2.1, as IPv4.
+fn ping() -> Vec<u8> {
+    let mut packet = Vec::new();
+    PacketBuilder::ipv4(V4[0], V4[1], 61).icmpv4_echo_request(77, 1).write(&mut packet, b"data").unwrap();
+    packet
+}
+
+fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
+    [&MACS[0][..], &MACS[1], &ethertype.to_be_bytes(), payload].concat()
+}
+
+fn in_ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    let ip = PacketBuilder::ethernet2(MACS[0], MACS[1]).ipv4([198, 51, 100, 9], [198, 51, 100, 8], 64);
+    ip.write(&mut frame, protocol.into(), payload).unwrap();
+    frame
+}
+
+fn in_udp(port: u16, header: &[u8], payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    let ip = PacketBuilder::ethernet2(MACS[0], MACS[1]).ipv4([198, 51, 100, 9], [198, 51, 100, 8], 64);
+    ip.udp(50_000, port).write(&mut frame, &[header, payload].concat()).unwrap();
+    frame
+}
+
+#[test]
+fn an_encapsulation_is_one_packet_and_what_it_carries_another() {
+    let (ping, web) = (ping(), ethernet(0x0800, &ping()));
+    let cases = [
+        (in_ipv4(4, &ping), Class::IpInIp, Tunnel::IpInIp.tag(0)),
+        (
+            in_ipv4(47, &[&[0x20, 0, 8, 0, 0, 0, 0x12, 0x34][..], &ping].concat()),
+            Class::Gre,
+            Tunnel::Gre.tag(0x1234),
+        ),
+        (in_ipv4(47, &[&[0, 0, 0x65, 0x58][..], &web].concat()), Class::Gre, Tunnel::Gre.tag(0)),
+        (in_udp(4789, &[8, 0, 0, 0, 0, 0, 42, 0], &web), Class::Vxlan, Tunnel::Vxlan.tag(42)),
+        (in_udp(6081, &[1, 0, 8, 0, 0, 0, 5, 0, 0, 1, 2, 0], &ping), Class::Geneve, Tunnel::Geneve.tag(5)),
+        (in_udp(2152, &[0x30, 255, 0, 32, 0, 0, 0, 9], &ping), Class::Gtpu, Tunnel::Gtpu.tag(9)),
+        (
+            in_udp(2152, &[0x34, 255, 0, 40, 0, 0, 0, 9, 0, 0, 0, 0x85, 1, 0x10, 9, 0], &ping),
+            Class::Gtpu,
+            Tunnel::Gtpu.tag(9),
+        ),
+        (
+            ethernet(0x8864, &[&[0x11, 0, 0, 7, 0, 34, 0, 0x21][..], &ping].concat()),
+            Class::Pppoe,
+            Tunnel::Pppoe.tag(7),
+        ),
+        (
+            ethernet(0x8847, &[&[0, 1, 0x10, 64, 0, 0x20, 0x11, 64][..], &ping].concat()),
+            Class::Mpls,
+            Tunnel::Mpls.tag(0x201),
+        ),
+    ];
+    for (frame, class, tunnel) in cases {
+        let mut packet = packet(&frame);
+        assert_eq!(
+            (packet.class, packet.is_inner(), packet.inner.tunnel),
+            (class, false, tunnel),
+            "{packet:?}"
+        );
+        let outer = packet;
+        classify_inner(&mut packet, &SliceFrame::new(&frame, 0));
+        assert_eq!((packet.class, packet.key.tunnel), (Class::IcmpEcho, tunnel), "{packet:?}");
+        assert_eq!((&packet.key.src[12..], packet.key.ifindex), (&V4[0][..], 3));
+        assert_eq!(packet.payload_len, 4);
+        assert_eq!(packet.bytes() + outer.inner.offset, outer.bytes(), "{class:?}");
+        assert_eq!(packet.inner, Inner { offset: 0, ethertype: 0, tunnel: 0 });
+        assert_eq!(Tunnel::of(tunnel).map(|kind| kind.tag(0) >> 12), Some(tunnel >> 12));
+    }
+}
+
+#[test]
+fn what_only_looks_like_an_encapsulation_carries_nothing() {
+    let ping = ping();
+    let frames = [
+        in_ipv4(47, &[&[0x30, 1, 0x88, 0x0b, 0, 9, 0, 1, 0, 0, 0, 0][..], &ping].concat()),
+        in_ipv4(47, &[0x20, 0]),
+        in_udp(4789, &[0, 0, 0, 0, 0, 0, 42, 0], &ping),
+        in_udp(6081, &[0xc0, 0, 8, 0, 0, 0, 5, 0], &ping),
+        in_udp(2152, &[0x50, 255, 0, 32, 0, 0, 0, 9], &ping),
+        in_udp(2152, &[0x30, 255, 0, 32, 0, 0, 0, 9], &[]),
+        ethernet(0x8864, &[0x11, 0, 0, 7, 0, 34, 0xc0, 0x21, 1, 2, 3, 4]),
+        ethernet(0x8847, &[0, 1, 0x10, 64].repeat(20)),
+        ethernet(0x8847, &[0, 1, 0x11, 64, 0, 0, 0, 0]),
+    ];
+    for frame in frames {
+        let packet = packet(&frame);
+        assert_eq!(packet.inner.offset, 0, "{packet:?}");
+    }
+}
+
+#[test]
+fn a_tag_beside_the_frame_is_the_outermost() {
+    let inside = [&[0, 7, 8, 0][..], &ping()].concat();
+    let frame = ethernet(0x8100, &inside);
+    let origin = Origin { tag: Some(0xa005), ..ORIGIN };
+    let packet = classify(&SliceFrame::new(&frame, 0), Start::Ethernet, origin);
+    assert_eq!((packet.class, packet.key.vlan, packet.vlan_pcp), (Class::IcmpEcho, [5, 7], 10));
+}
+
+#[test]
+fn bytes_behind_the_datagram_are_an_anomaly_unless_they_are_zero() {
+    let anomalous = |padding: &[u8]| {
+        let frame = ethernet(0x0800, &[&ping()[..], padding].concat());
+        packet(&frame).anomalies.contains(Anomaly::Trailer)
+    };
+    for len in 0..40 {
+        assert!(!anomalous(&[0; 40][..len]), "{len} zeros");
+    }
+    for len in [1, 2, 7, 8, 9, 40] {
+        let mut padding = [0; 40];
+        padding[len - 1] = 1;
+        assert!(anomalous(&padding[..len]), "the last of {len}");
+        padding[len - 1] = 0;
+        padding[0] = 1;
+        assert!(anomalous(&padding[..len]), "the first of {len}");
+    }
 }

@@ -1,6 +1,7 @@
-//! Layer 4: TCP, UDP, ICMP, ICMPv6; other protocols only by number.
+//! Layer 4: UDP, ICMP, ICMPv6, TCP (in [`super::tcp`]); other protocols by number.
 
-use super::Packet;
+use super::ethernet::{IPV4, IPV6};
+use super::{Packet, encapsulation, tcp};
 use crate::{Anomaly, Class, FlowKey, Frame};
 
 /// IP protocol numbers (IANA).
@@ -15,19 +16,13 @@ mod protocol {
     pub(super) const ESP: u8 = 50;
     pub(super) const AH: u8 = 51;
     pub(super) const ICMPV6: u8 = 58;
+    pub(super) const L2TP: u8 = 115;
     pub(super) const SCTP: u8 = 132;
 }
 
 const DNS_PORT: u16 = 53;
-const TCP_HEADER: u8 = 20;
 const UDP_HEADER: u8 = 8;
 const ICMP_HEADER: u8 = 8;
-
-const FIN: u8 = 0x01;
-const SYN: u8 = 0x02;
-const RST: u8 = 0x04;
-const ACK: u8 = 0x10;
-const URG: u8 = 0x20;
 
 /// The segment at the packet's `l4_offset`.
 #[inline(always)]
@@ -35,14 +30,22 @@ pub(super) fn segment<F: Frame>(frame: &F, packet: &mut Packet) -> Class {
     let offset = packet.l4_offset;
     packet.payload_len = packet.l4_len;
     match packet.key.protocol {
-        protocol::TCP => tcp(frame, packet, offset),
+        protocol::TCP => tcp::segment(frame, packet, offset),
         protocol::UDP => udp(frame, packet, offset),
         protocol::ICMP if !packet.key.is_ipv6() => icmp(frame, packet, offset),
         protocol::ICMPV6 if packet.key.is_ipv6() => icmp(frame, packet, offset),
         protocol::IGMP => Class::Igmp,
         protocol::SCTP => Class::Sctp,
-        protocol::GRE => Class::Gre,
-        protocol::IPV4 | protocol::IPV6 => Class::IpInIp,
+        protocol::GRE => {
+            encapsulation::gre(frame, packet);
+            Class::Gre
+        }
+        protocol::IPV4 | protocol::IPV6 => {
+            let is_ipv6 = packet.key.protocol == protocol::IPV6;
+            encapsulation::ip_in_ip(packet, if is_ipv6 { IPV6 } else { IPV4 });
+            Class::IpInIp
+        }
+        protocol::L2TP => Class::L2tp,
         protocol::ESP => Class::Esp,
         protocol::AH => Class::Ah,
         _ => Class::OtherIp,
@@ -51,7 +54,7 @@ pub(super) fn segment<F: Frame>(frame: &F, packet: &mut Packet) -> Class {
 
 /// Notes the header's length; `false` where the segment has no room for it.
 #[inline(always)]
-fn has_header(packet: &mut Packet, header_len: u8) -> bool {
+pub(super) fn has_header(packet: &mut Packet, header_len: u8) -> bool {
     if packet.l4_len < u32::from(header_len) {
         return false;
     }
@@ -61,38 +64,15 @@ fn has_header(packet: &mut Packet, header_len: u8) -> bool {
 }
 
 #[inline(always)]
-fn set_ports(key: &mut FlowKey, ports: [u8; 4]) {
+pub(super) fn set_ports(key: &mut FlowKey, ports: [u8; 4]) {
     let [s0, s1, d0, d1] = ports;
     key.src_port = u16::from_be_bytes([s0, s1]);
     key.dst_port = u16::from_be_bytes([d0, d1]);
 }
 
 #[inline(always)]
-fn by_port(key: &FlowKey, otherwise: Class) -> Class {
+pub(super) fn by_port(key: &FlowKey, otherwise: Class) -> Class {
     if key.src_port == DNS_PORT || key.dst_port == DNS_PORT { Class::Dns } else { otherwise }
-}
-
-#[inline(always)]
-fn tcp<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Class {
-    let Some(header) = frame.read::<20>(offset) else {
-        return Class::MalformedL4;
-    };
-    let header_len = (header[12] >> 4) * 4;
-    if header_len < TCP_HEADER || !has_header(packet, header_len) {
-        return Class::MalformedL4;
-    }
-    set_ports(&mut packet.key, [header[0], header[1], header[2], header[3]]);
-    let flags = header[13];
-    packet.tcp_flags = flags;
-    let has_ack_number = (header[8] | header[9] | header[10] | header[11]) != 0;
-    let has_urgent_pointer = (header[18] | header[19]) != 0;
-    let anomalies = &mut packet.anomalies;
-    // The lowest of the four reserved bits is Accurate ECN's (RFC 9768), and was ECN-nonce's.
-    anomalies.insert_if(header[12] & 0x0e != 0, Anomaly::TcpReservedBits);
-    anomalies.insert_if(has_urgent_pointer && flags & URG == 0, Anomaly::TcpUrgentWithoutFlag);
-    anomalies.insert_if(has_ack_number && flags & (ACK | RST) == 0, Anomaly::TcpAckWithoutFlag);
-    anomalies.insert_if(flags & (SYN | FIN | RST) == SYN && packet.payload_len > 0, Anomaly::TcpSynData);
-    by_port(&packet.key, Class::Tcp)
 }
 
 #[inline(always)]
@@ -109,7 +89,11 @@ fn udp<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Class {
     let fits =
         length == 0 || (length >= u32::from(UDP_HEADER) && (!packet.is_whole || length <= packet.l4_len));
     packet.anomalies.insert_if(!fits, Anomaly::UdpLength);
-    by_port(&packet.key, Class::Udp)
+    packet.checksum = u16::from_be_bytes([header[6], header[7]]);
+    match by_port(&packet.key, Class::Udp) {
+        Class::Udp if !packet.is_inner() => encapsulation::over_udp(frame, packet).unwrap_or(Class::Udp),
+        class => class,
+    }
 }
 
 /// ICMP and ICMPv6: the flow key takes identifier, type and code in place of ports.

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use inspector_common::Sampler;
+use inspector_common::{Control, Sampler};
 use tracing::warn;
 
 use super::outputs::Outputs;
@@ -45,20 +45,15 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
 fn capture(args: &ReplayArgs, path: &Path, outputs: &mut Outputs) -> Result<(), CaptureError> {
     let mut capture = CaptureReader::open(path)?;
     let mut engine = Engine::new();
-    let mut replay = Replay::new(Sampler::new(args.sample, 0));
-    let result = replay.run(&mut capture, |meta, bytes| {
-        engine.head(meta, bytes, |report| outputs.write(&report));
-    });
-    engine.advance(replay.last_ns());
+    let sampler = Sampler::new(args.sample, 0);
+    let mut replay = Replay::new(Control { sampler, ..Control::default() });
+    let result = replay.run(&mut capture, |event| engine.take(event, |report| outputs.write(&report)));
     for skipped in capture.skipped() {
         warn!("{skipped}");
     }
     if args.summary {
-        let summary = Summary {
-            name: capture.name(),
-            account: replay.account(),
-            flows: u64::try_from(replay.flow_count()).ok(),
-        };
+        let summary =
+            Summary { name: capture.name(), account: replay.account(), flows: Some(replay.flow_count()) };
         summarize(args, &summary);
     }
     result

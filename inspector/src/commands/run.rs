@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use inspector_common::Sampler;
+use inspector_common::{Control, Direction, Sampler};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -16,10 +16,11 @@ use super::outputs::Outputs;
 use super::stats::RunStats;
 use super::summary::Summary;
 use crate::cli::{Format, RunArgs};
-use crate::dataplane::{self, DataPlane, DataplaneError, Settings};
+use crate::dataplane::{self, DataPlane, DataplaneError, Hooks, Settings};
 use crate::engine::Engine;
 use crate::metrics::server::BindError;
 use crate::metrics::{self, Attachment, InterfaceAccount};
+use crate::observation::Event;
 use crate::sinks::{Context, SinkError};
 
 /// How often the ring of heads is looked at; the kernel only wakes us when much has piled up.
@@ -60,7 +61,8 @@ async fn watch(args: &RunArgs) -> Result<(), RunError> {
     let sampling_ratio = 1.0 / f64::from(args.sample);
     let listener = metrics::bind(&args.listen_address)?;
     let interfaces = dataplane::resolve(&args.interfaces).await?;
-    let settings = Settings { sampler: Sampler::new(args.sample, args.sample_seed), ..Settings::default() };
+    let sampler = Sampler::new(args.sample, args.sample_seed);
+    let settings = Settings { control: Control { sampler, ..Control::default() }, ..Settings::default() };
     let plane = DataPlane::load(&settings)?;
 
     let context = Context {
@@ -76,7 +78,8 @@ async fn watch(args: &RunArgs) -> Result<(), RunError> {
 
     let mut watch = Watch { plane, engine: Engine::new(), outputs, stats };
     let mut signals = Signals::new()?;
-    watch.plane.attach(&interfaces, args.mode).await?;
+    let hooks = Hooks { mode: args.mode, egress: args.egress };
+    watch.plane.attach(&interfaces, hooks).await?;
     watch.stats.attached(watch.plane.accounts(), watch.plane.attachments());
     watch.plane.drop_privileges();
     announce(args, &watch.plane.attachments(), &format!("http://{address}{}", args.telemetry_path));
@@ -107,8 +110,11 @@ async fn serve(
 /// Says on stderr what is watched how, and where to look.
 #[expect(clippy::print_stderr, reason = "this is for the person who started the command")]
 fn announce(args: &RunArgs, attachments: &[Attachment], metrics: &str) {
-    for Attachment { interface, mode, program_id, .. } in attachments {
-        eprintln!("watching  {interface} ({mode} XDP, program {program_id})");
+    for Attachment { interface, direction, mode, program_id } in attachments {
+        match direction {
+            Direction::Ingress => eprintln!("watching  {interface} ({mode} XDP, program {program_id})"),
+            Direction::Egress => eprintln!("          and what leaves it ({mode}, program {program_id})"),
+        }
     }
     eprintln!("metrics   {metrics}");
     match &args.eve {
@@ -179,19 +185,23 @@ impl Watch {
     /// Has the engine look at the heads that wait in the ring.
     fn heads(&mut self, limit: usize) -> usize {
         let Self { plane, engine, outputs, .. } = self;
-        plane.read_heads(limit, |meta, bytes| engine.head(meta, bytes, |report| outputs.write(&report)))
+        plane.read_heads(limit, |meta, bytes| {
+            engine.take(Event::Head(meta, bytes), |report| outputs.write(&report));
+        })
     }
 
     /// Reads the flow map, lets time pass, and brings the numbers up to date.
     fn drain(&mut self) {
         let begun = Instant::now();
         self.outputs.context.wall_offset_ns = dataplane::wall_offset_ns();
-        let mut flows = 0;
-        if let Err(error) = self.plane.drain_flows(|_, _| flows += 1) {
-            error!("cannot read the flow map ({error})");
+        let Self { plane, engine, outputs, .. } = self;
+        match plane.drain(|event| engine.take(event, |report| outputs.write(&report))) {
+            Ok(drained) => {
+                let capacity = u64::from(self.plane.flow_capacity());
+                self.stats.drained(begun.elapsed(), drained.flows, capacity);
+            }
+            Err(error) => error!("cannot read the flow map ({error})"),
         }
-        self.engine.advance(dataplane::now_ns());
-        self.stats.drained(begun.elapsed(), flows, u64::from(self.plane.flow_capacity()));
         self.stats.engine(&self.engine, self.outputs.lost());
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray};
 use bytemuck::Zeroable as _;
@@ -14,61 +14,94 @@ use super::sys::MapValue;
 use crate::metrics::{InterfaceAccount, StatsError};
 
 /// Interfaces that can be watched: every slot but that of strangers.
-const LIMIT: usize = InterfaceSlot::ACCOUNTS as usize - 1;
+const LIMIT: usize = InterfaceSlot::SLOTS as usize - 1;
 
 /// The counters in the kernel. Clones read the same ones, from any thread.
 #[derive(Clone)]
 pub struct Accounts {
     counters: Arc<PerCpuArray<MapData, MapValue<Account>>>,
     /// Names by slot; slot 0 takes packets of interfaces that nobody entered.
-    names: Arc<[String]>,
+    names: Arc<Mutex<Vec<String>>>,
+}
+
+/// The kernel's map from interfaces to slots, and what stands in it.
+pub(super) struct Slots {
+    map: Array<MapData, MapValue<InterfaceSlot>>,
+    assigned: Vec<Interface>,
+}
+
+impl Slots {
+    /// Takes over the map `INTERFACES`.
+    pub(super) fn new(map: Map) -> Result<Self, DataplaneError> {
+        let map = map.try_into().map_err(|source| map_error("INTERFACES", source))?;
+        Ok(Self { map, assigned: Vec::new() })
+    }
+
+    /// Gives each interface a slot, the same again to one that comes back by its name.
+    pub(super) fn enter(
+        &mut self,
+        accounts: &Accounts,
+        interfaces: &[Interface],
+    ) -> Result<(), DataplaneError> {
+        let mut assigned = self.assigned.clone();
+        for interface in interfaces {
+            match assigned.iter_mut().find(|known| known.name == interface.name) {
+                Some(known) => *known = interface.clone(),
+                None => assigned.push(interface.clone()),
+            }
+        }
+        for (index, slot) in assign(&assigned)? {
+            self.map.set(index, MapValue(slot), 0).map_err(|source| map_error("INTERFACES", source))?;
+        }
+        *accounts.names() = assigned.iter().map(|interface| interface.name.clone()).collect();
+        self.assigned = assigned;
+        Ok(())
+    }
 }
 
 impl Accounts {
     /// Takes over the map `ACCOUNTS`.
     pub(super) fn new(counters: Map) -> Result<Self, DataplaneError> {
         let counters = counters.try_into().map_err(|source| map_error("ACCOUNTS", source))?;
-        Ok(Self { counters: Arc::new(counters), names: Arc::new([]) })
+        Ok(Self { counters: Arc::new(counters), names: Arc::default() })
     }
 
-    /// Gives each interface a slot, in order, from 1 on.
-    pub(super) fn enter(&mut self, slots: Map, interfaces: &[Interface]) -> Result<(), DataplaneError> {
-        let mut slots: Array<MapData, MapValue<InterfaceSlot>> =
-            slots.try_into().map_err(|source| map_error("INTERFACES", source))?;
-        for (index, slot) in assign(interfaces)? {
-            slots.set(index, MapValue(slot), 0).map_err(|source| map_error("INTERFACES", source))?;
-        }
-        let names = std::iter::once("other".to_owned()).chain(interfaces.iter().map(|i| i.name.clone()));
-        self.names = names.collect();
-        Ok(())
-    }
-
-    /// The counters of each interface, summed over CPUs.
+    /// The counters of each interface and direction, summed over CPUs. Egress, and packets of interfaces
+    /// that nobody entered, are there once something was counted.
     ///
     /// # Errors
     /// What the kernel said.
     pub fn read(&self) -> Result<Vec<InterfaceAccount>, StatsError> {
-        let mut accounts = Vec::with_capacity(self.names.len());
-        for (slot, name) in (0..).zip(self.names.iter()) {
-            let account = self.sum(slot)?;
-            if slot > 0 || account.seen > 0 {
-                let (interface, direction) = (name.clone(), Direction::Ingress);
-                accounts.push(InterfaceAccount { interface, direction, account });
+        let names = self.names().clone();
+        let names = std::iter::once("other").chain(names.iter().map(String::as_str));
+        let mut accounts = Vec::new();
+        for (slot, name) in (0..).zip(names) {
+            for direction in [Direction::Ingress, Direction::Egress] {
+                let account = self.sum(InterfaceSlot::account(slot, direction))?;
+                let is_watched = slot > 0 && direction == Direction::Ingress;
+                if is_watched || account.seen > 0 {
+                    accounts.push(InterfaceAccount { interface: name.to_owned(), direction, account });
+                }
             }
         }
         Ok(accounts)
     }
 
-    fn sum(&self, slot: u32) -> Result<Account, StatsError> {
+    fn sum(&self, index: u32) -> Result<Account, StatsError> {
         let values = self
             .counters
-            .get(&slot, 0)
+            .get(&index, 0)
             .map_err(|error| StatsError { what: "the BPF map ACCOUNTS", source: io::Error::other(error) })?;
         let mut sum = Account::zeroed();
         for MapValue(account) in values.iter() {
             sum.merge(account);
         }
         Ok(sum)
+    }
+
+    fn names(&self) -> MutexGuard<'_, Vec<String>> {
+        // Nothing panics while it holds the lock; if something did, the names are still names.
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,6 +123,8 @@ fn assign(interfaces: &[Interface]) -> Result<Vec<(u32, InterfaceSlot)>, Datapla
     let mut assigned: Vec<(u32, InterfaceSlot)> = Vec::with_capacity(interfaces.len());
     for (slot, interface) in (1..).zip(interfaces) {
         let index = interface.index % InterfaceSlot::ENTRIES;
+        // An index that was reused by an interface of another name is the later one's.
+        assigned.retain(|(_, taken)| taken.ifindex != interface.index);
         if let Some(clash) = assigned.iter().position(|(taken, _)| *taken == index) {
             return Err(DataplaneError::IndexClash {
                 first: interfaces[clash].name.clone(),

@@ -7,6 +7,7 @@ use aya::programs::xdp::{XdpError, XdpLinkId};
 use aya::programs::{ProgramError, Xdp, XdpMode};
 use tracing::{debug, warn};
 
+use super::egress::{self, AttachedEgress};
 use super::error::DataplaneError;
 use super::interface::{self, Interface};
 
@@ -46,6 +47,7 @@ pub(super) struct Attached {
     pub(super) program_id: u32,
     variant: &'static str,
     link: XdpLinkId,
+    pub(super) egress: Option<AttachedEgress>,
 }
 
 /// Attaches to the interface in the first mode and variant that the kernel takes.
@@ -66,7 +68,7 @@ pub(super) async fn attach(
         match attach_in(ebpf, variants, interface, *xdp_mode) {
             Ok((variant, program_id, link)) => {
                 let interface = interface.clone();
-                return Ok(Attached { interface, mode: name, program_id, variant, link });
+                return Ok(Attached { interface, mode: name, program_id, variant, link, egress: None });
             }
             Err(Refusal::Program(error)) => return Err(error),
             Err(Refusal::Attach(error)) if is_taken(&error) => return Err(taken(interface, &error).await),
@@ -143,7 +145,7 @@ pub(super) fn program<'a>(ebpf: &'a mut Ebpf, variant: &'static str) -> Result<&
 }
 
 /// The verifier's log runs to thousands of lines; its last lines say what it was about.
-fn refused(program: &'static str, error: ProgramError) -> DataplaneError {
+pub(super) fn refused(program: &'static str, error: ProgramError) -> DataplaneError {
     let source = match error {
         ProgramError::LoadError { io_error, verifier_log } => {
             let log = verifier_log.to_string();
@@ -163,7 +165,10 @@ fn is_statistics(line: &str) -> bool {
 
 /// Detaches one program; the kernel does the same when the loader dies.
 pub(super) fn detach(ebpf: &mut Ebpf, attached: Attached) {
-    let Attached { interface, variant, link, mode: _, program_id: _ } = attached;
+    let Attached { interface, variant, link, egress, mode: _, program_id: _ } = attached;
+    if let Some(Err(error)) = egress.map(|egress| egress::detach(ebpf, egress)) {
+        debug!("{}: detaching from what leaves said {error}", interface.name);
+    }
     if let Ok(program) = program(ebpf, variant)
         && let Err(error) = program.detach(link)
     {

@@ -25,7 +25,7 @@ pub(super) struct Flows {
 impl Flows {
     /// Takes over the map `FLOWS`.
     pub(super) fn new(map: Map) -> Result<Self, DataplaneError> {
-        let Map::LruHashMap(data) = &map else {
+        let Map::HashMap(data) = &map else {
             return Err(DataplaneError::Object { what: "the flow map" });
         };
         let fd = data.fd().as_fd().try_clone_to_owned();
@@ -60,6 +60,28 @@ impl Flows {
             Err(MapError::KeyNotFound) => Ok(None),
             Err(error) => Err(io::Error::other(error)),
         }
+    }
+
+    /// Removes flows that are over.
+    pub(super) fn remove(&mut self, keys: &[FlowKey]) -> io::Result<()> {
+        for keys in keys.chunks(BATCH) {
+            match sys::delete_batch(self.fd.as_fd(), keys) {
+                Ok(()) => {}
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.remove_singly(keys)?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_singly(&mut self, keys: &[FlowKey]) -> io::Result<()> {
+        for key in keys {
+            match self.map.remove(&MapValue(*key)) {
+                Ok(()) | Err(MapError::KeyNotFound) => {}
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+        Ok(())
     }
 
     fn drain_batches(&mut self, each: &mut impl FnMut(&FlowKey, &FlowRecord)) -> io::Result<()> {

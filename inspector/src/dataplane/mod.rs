@@ -4,36 +4,42 @@
 
 mod accounts;
 mod attach;
+mod egress;
 mod error;
 mod flows;
 mod heads;
 mod interface;
 mod privilege;
+mod series;
 mod sys;
 mod trial;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aya::maps::Map;
+use aya::maps::{Array, Map, MapData};
 use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use aya_log::EbpfLogger;
 use inspector_common::flow::FLOW_ENTRIES;
-use inspector_common::head::HeadLimits;
-use inspector_common::{FlowKey, FlowRecord, HeadBudget, HeadMeta, Sampler};
+use inspector_common::{Control, Direction, HeadMeta};
 use log::Log;
 use tracing::info;
 
 pub use accounts::Accounts;
 pub use attach::Mode;
+pub use egress::Egress;
 pub use error::DataplaneError;
 pub use interface::{Interface, resolve};
 pub use trial::{MAX_PLAIN_FRAME, MIN_FRAME, ProgramFacts};
 
+use crate::aging::Patience;
 use crate::metrics::Attachment;
+use crate::observation::{Event, FlowUpdate};
+use accounts::Slots;
 use attach::Attached;
 use flows::Flows;
 use heads::Heads;
+use series::SeriesMap;
 use sys::MapValue;
 
 /// The BPF object, built by the build script.
@@ -42,31 +48,42 @@ static OBJECT: &[u8] = include_bytes_aligned!(env!("INSPECTOR_BPF_OBJECT"));
 /// The oldest kernel that has all that no fallback replaces: BPF ring buffers, links for XDP.
 const OLDEST_KERNEL: KernelVersion = KernelVersion::new(5, 10, 0);
 
+/// The kernel that brought `bpf_ktime_get_coarse_ns`.
+const COARSE_CLOCK: KernelVersion = KernelVersion::new(5, 11, 0);
+
+/// The longest tick of a kernel, nanoseconds (100 Hz).
+const TICK_NS: u64 = 10_000_000;
+
 /// Name of the flow map.
 pub const FLOWS_MAP: &str = "FLOWS";
 
-/// What the programs are told at load time.
-#[derive(Clone, Copy, Debug)]
+/// What the programs are told.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
-    /// Which flows are kept.
-    pub sampler: Sampler,
-    /// Most heads a window and CPU, by group.
-    pub head_limits: HeadLimits,
+    /// What may be changed later: see [`DataPlane::set_control`].
+    pub control: Control,
     /// Entries of the flow map; `None` for the object's own size.
     pub flow_entries: Option<u32>,
     /// Bytes of the ring of heads, a power of two; `None` for the object's own size.
     pub ring_bytes: Option<u32>,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            sampler: Sampler::new(1, 0),
-            head_limits: HeadBudget::DEFAULT_LIMITS,
-            flow_entries: None,
-            ring_bytes: None,
-        }
-    }
+/// Where on an interface to attach.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hooks {
+    /// How to attach to what arrives.
+    pub mode: Mode,
+    /// Whether to attach to what leaves.
+    pub egress: Egress,
+}
+
+/// What a drain found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Flows in the map.
+    pub flows: u64,
+    /// Flows among them that were over, and were removed.
+    pub removed: u64,
 }
 
 /// The loaded programs and their maps.
@@ -75,9 +92,15 @@ pub struct DataPlane {
     heads: Heads,
     flows: Flows,
     flow_capacity: u32,
+    series: SeriesMap,
     accounts: Accounts,
+    slots: Slots,
+    control: Array<MapData, MapValue<Control>>,
+    drained_ns: u64,
+    last_drain: Drained,
     /// Programs that the kernel took.
     variants: Vec<&'static str>,
+    has_egress: bool,
     attached: Vec<Attached>,
     logger: EbpfLogger<&'static dyn Log>,
 }
@@ -92,10 +115,10 @@ impl DataPlane {
             return Err(DataplaneError::KernelTooOld { release: kernel_release() });
         }
         privilege::check()?;
-        let Settings { sampler, head_limits, flow_entries, ring_bytes } = settings;
-        let (sampler, head_limits) = (MapValue(*sampler), MapValue(*head_limits));
+        let Settings { control, flow_entries, ring_bytes } = settings;
+        let has_coarse_clock = u32::from(has_coarse_clock());
         let mut loader = EbpfLoader::new();
-        loader.override_global("SAMPLER", &sampler, true).override_global("HEAD_LIMITS", &head_limits, true);
+        loader.override_global("HAS_COARSE_CLOCK", &has_coarse_clock, true);
         if let Some(entries) = flow_entries {
             loader.map_max_entries(FLOWS_MAP, *entries);
         }
@@ -106,35 +129,72 @@ impl DataPlane {
             loader.load(OBJECT).map_err(|source| DataplaneError::Load { source: Box::new(source) })?;
         // Before any map is taken out: the programs hold on to their maps from then on.
         let variants = attach::load(&mut ebpf)?;
+        let has_egress = egress::load(&mut ebpf)?;
         let logger = EbpfLogger::init(&mut ebpf).map_err(|_| DataplaneError::Object { what: "the log" })?;
-        let heads = Heads::new(take(&mut ebpf, "HEADS")?)?;
-        let flow_map = take(&mut ebpf, FLOWS_MAP)?;
-        let flows = Flows::new(flow_map)?;
-        let accounts = Accounts::new(take(&mut ebpf, "ACCOUNTS")?)?;
-        let flow_capacity = flow_entries.unwrap_or(FLOW_ENTRIES);
-        Ok(Self { ebpf, heads, flows, flow_capacity, accounts, variants, attached: Vec::new(), logger })
+        let map_error = |source| DataplaneError::Map { map: "CONTROL", source: Box::new(source) };
+        let mut plane = Self {
+            heads: Heads::new(take(&mut ebpf, "HEADS")?)?,
+            flows: Flows::new(take(&mut ebpf, FLOWS_MAP)?)?,
+            flow_capacity: flow_entries.unwrap_or(FLOW_ENTRIES),
+            series: SeriesMap::new(take(&mut ebpf, "SERIES")?)?,
+            accounts: Accounts::new(take(&mut ebpf, "ACCOUNTS")?)?,
+            slots: Slots::new(take(&mut ebpf, "INTERFACES")?)?,
+            control: take(&mut ebpf, "CONTROL")?.try_into().map_err(map_error)?,
+            drained_ns: 0,
+            last_drain: Drained::default(),
+            ebpf,
+            variants,
+            has_egress,
+            attached: Vec::new(),
+            logger,
+        };
+        plane.set_control(*control)?;
+        Ok(plane)
     }
 
-    /// Attaches to every interface, or to none: the first refusal detaches what was attached.
+    /// Puts settings in force; the programs go by them from the next packet on.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn set_control(&mut self, control: Control) -> Result<(), DataplaneError> {
+        let result = self.control.set(0, MapValue(control), 0);
+        result.map_err(|source| DataplaneError::Map { map: "CONTROL", source: Box::new(source) })
+    }
+
+    /// Attaches to every one of these interfaces, or to none: the first refusal detaches what this call
+    /// attached.
     ///
     /// # Errors
     /// A refusal, by cause.
-    pub async fn attach(&mut self, interfaces: &[Interface], mode: Mode) -> Result<(), DataplaneError> {
-        self.accounts.enter(take(&mut self.ebpf, "INTERFACES")?, interfaces)?;
+    pub async fn attach(&mut self, interfaces: &[Interface], hooks: Hooks) -> Result<(), DataplaneError> {
+        self.slots.enter(&self.accounts, interfaces)?;
+        let before = self.attached.len();
         for interface in interfaces {
-            match attach::attach(&mut self.ebpf, &self.variants, interface, mode).await {
-                Ok(attached) => {
+            match attach::attach(&mut self.ebpf, &self.variants, interface, hooks.mode).await {
+                Ok(mut attached) => {
                     let Attached { interface, mode, program_id, .. } = &attached;
                     info!(interface = interface.name, mode, program_id, "attached");
+                    if hooks.egress == Egress::Auto && self.has_egress {
+                        attached.egress = egress::attach(&mut self.ebpf, interface);
+                    }
                     self.attached.push(attached);
                 }
                 Err(error) => {
-                    self.detach();
+                    for attached in self.attached.split_off(before) {
+                        attach::detach(&mut self.ebpf, attached);
+                    }
                     return Err(error);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Lets go of an interface that is gone, by its index.
+    pub fn forget(&mut self, index: u32) {
+        while let Some(at) = self.attached.iter().position(|attached| attached.interface.index == index) {
+            attach::detach(&mut self.ebpf, self.attached.remove(at));
+        }
     }
 
     /// Detaches every program. The maps can still be read.
@@ -152,13 +212,7 @@ impl DataPlane {
     /// What is attached where, for the metrics.
     #[must_use]
     pub fn attachments(&self) -> Vec<Attachment> {
-        let attachment = |attached: &Attached| Attachment {
-            interface: attached.interface.name.clone(),
-            direction: inspector_common::Direction::Ingress,
-            mode: attached.mode,
-            program_id: attached.program_id,
-        };
-        self.attached.iter().map(attachment).collect()
+        self.attached.iter().flat_map(attachments_of).collect()
     }
 
     /// The exact counters; may be read from any thread.
@@ -188,19 +242,63 @@ impl DataPlane {
         self.heads.read(limit, each)
     }
 
-    /// Gives every entry of the flow map to `each`.
+    /// Gives the flows that had packets since the last drain, the flows that are over, which are removed
+    /// from the map, and what was added to the series.
     ///
     /// # Errors
     /// What the kernel said.
-    pub fn drain_flows(&mut self, each: impl FnMut(&FlowKey, &FlowRecord)) -> std::io::Result<()> {
-        self.flows.drain(each)
+    pub fn drain(&mut self, mut sink: impl FnMut(Event<'_>)) -> std::io::Result<Drained> {
+        let now_ns = now_ns();
+        // The coarse clock lags behind by up to a tick.
+        let since_ns = self.drained_ns.saturating_sub(TICK_NS);
+        self.drained_ns = now_ns;
+        let patience = Patience::with(self.last_drain.flows, u64::from(self.flow_capacity));
+        let (mut flows, mut over, mut slots) = (0, Vec::new(), Vec::new());
+        self.flows.drain(|key, record| {
+            flows += 1;
+            let is_final = patience.is_over(record, now_ns);
+            if is_final {
+                over.push(*key);
+            }
+            if is_final || record.last_ns >= since_ns {
+                if let Some(slot) = record.series.checked_sub(1) {
+                    slots.push(slot);
+                }
+                sink(Event::Flow(FlowUpdate { key, record, is_final }));
+            }
+        })?;
+        self.flows.remove(&over)?;
+        slots.sort_unstable();
+        slots.dedup();
+        self.series.read(&slots, &mut sink)?;
+        sink(Event::Time(now_ns));
+        self.last_drain = Drained { flows, removed: over.len() as u64 };
+        Ok(self.last_drain)
     }
+}
+
+fn attachments_of(attached: &Attached) -> Vec<Attachment> {
+    let Attached { interface, mode, program_id, egress, .. } = attached;
+    let attachment = |direction, mode, program_id| Attachment {
+        interface: interface.name.clone(),
+        direction,
+        mode,
+        program_id,
+    };
+    let ingress = attachment(Direction::Ingress, *mode, *program_id);
+    let egress = egress.as_ref().map(|egress| attachment(Direction::Egress, egress.mode, egress.program_id));
+    std::iter::once(ingress).chain(egress).collect()
 }
 
 impl std::fmt::Debug for DataPlane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DataPlane").field("attached", &self.attached).finish_non_exhaustive()
     }
+}
+
+/// Whether the kernel has a clock that is read in a few nanoseconds.
+fn has_coarse_clock() -> bool {
+    KernelVersion::current().is_ok_and(|current| current >= COARSE_CLOCK)
 }
 
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, DataplaneError> {

@@ -36,6 +36,7 @@ struct BatchAttr {
 }
 
 const BPF_MAP_LOOKUP_BATCH: libc::c_int = 24;
+const BPF_MAP_DELETE_BATCH: libc::c_int = 27;
 
 /// What one batch read gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,36 @@ pub(super) fn lookup_batch<K: Pod, V: Pod>(
         error if error.raw_os_error() == Some(libc::ENOENT) => Ok(Batch { entries, next: None }),
         error => Err(error),
     }
+}
+
+/// Removes `keys` from a hash map; those that are gone already are passed over. Linux 5.6 on.
+///
+/// # Errors
+/// `EINVAL` where the kernel has no batches.
+pub(super) fn delete_batch<K: Pod>(map: BorrowedFd<'_>, keys: &[K]) -> io::Result<()> {
+    let mut rest = keys;
+    while !rest.is_empty() {
+        let mut attr = BatchAttr {
+            keys: rest.as_ptr() as u64,
+            count: u32::try_from(rest.len()).unwrap_or(u32::MAX),
+            map_fd: map.as_raw_fd().cast_unsigned(),
+            ..BatchAttr::zeroed()
+        };
+        // SAFETY: the attribute points to `count` live keys, which the kernel only reads.
+        let result = unsafe {
+            libc::syscall(libc::SYS_bpf, BPF_MAP_DELETE_BATCH, &raw mut attr, size_of::<BatchAttr>())
+        };
+        if result == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        // ENOENT: `count` keys were removed, and the next one was not there.
+        if error.raw_os_error() != Some(libc::ENOENT) {
+            return Err(error);
+        }
+        rest = rest.get(attr.count as usize + 1..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 fn address_of<T>(value: &T) -> u64 {

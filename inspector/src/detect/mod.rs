@@ -8,7 +8,7 @@ pub mod dns;
 pub mod icmp;
 
 use crate::findings::Finding;
-use crate::observation::Observation;
+use crate::observation::{FlowUpdate, Observation, Series};
 
 /// One detector of the catalogue.
 pub trait Detector: Send {
@@ -17,6 +17,16 @@ pub trait Detector: Send {
 
     /// Looks at one packet's head.
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>);
+
+    /// Looks at the record of a flow that had packets since it last did, at each drain.
+    fn flow(&mut self, update: &FlowUpdate<'_>, findings: &mut Vec<Finding>) {
+        let _ = (update, findings);
+    }
+
+    /// Looks at what was added to a flow's series, at each drain.
+    fn series(&mut self, series: &Series<'_>, findings: &mut Vec<Finding>) {
+        let _ = (series, findings);
+    }
 
     /// Lets time pass: expires state that was idle for too long. Called at least once a second of
     /// the source's clock, `now_ns` never decreasing.

@@ -27,7 +27,7 @@ impl<'a> Message<'a> {
     /// Reads the message of an ICMP or ICMPv6 head; `None` where its header is cut short.
     #[must_use]
     pub fn parse(head: &Head<'a>) -> Option<Self> {
-        let [kind, code, c0, c1, i0, i1, s0, s1] = *head.bytes.first_chunk()?;
+        let [kind, code, c0, c1, i0, i1, s0, s1] = *head.segment().first_chunk()?;
         Some(Self {
             is_v6: head.meta.key.is_ipv6(),
             kind,

@@ -136,6 +136,14 @@ fn traffic(families: &mut Families, snapshot: &Snapshot) -> fmt::Result {
         by_class().map(|(labels, (_, bytes))| (labels, *bytes)),
     )?;
     families.counter(
+        "inspector_inner_packets",
+        "Packets inside encapsulations by class; those that carry them are in inspector_packets_total.",
+        accounts().flat_map(|(labels, account)| {
+            let counts = Class::ALL.iter().zip(&account.inner).filter(|(_, count)| **count > 0);
+            counts.map(move |(class, count)| ((labels, [("class", class.name())]), *count))
+        }),
+    )?;
+    families.counter(
         "inspector_anomalies",
         "Packets with a header oddity. Odd is not covert: each has a benign base rate.",
         accounts().flat_map(|(labels, account)| {

@@ -84,6 +84,55 @@ fn echo(kind: u8, data: &[u8]) -> Vec<u8> {
     [&[kind, 0, 0, 0, 0x12, 0x34, 0, 1], data].concat()
 }
 
+/// A UDP segment over IPv4.
+fn over_udp(port: u16, data: &[u8]) -> Vec<u8> {
+    ipv4(17, 0, &[], &udp(40_000, port, data))
+}
+
+/// Encapsulations of `packet` (IPv4) and of `frame` (Ethernet), in every form that is opened, and some
+/// that are not.
+fn encapsulated(packet: &[u8], packet6: &[u8], frame: &[u8]) -> Vec<Vec<u8>> {
+    const V4: u16 = 0x0800;
+    let inside = |header: &[u8], payload: &[u8]| [header, payload].concat();
+    let gre = |header: &[u8], payload: &[u8]| ethernet(&[V4], &ipv4(47, 0, &[], &inside(header, payload)));
+    let mut frames = vec![
+        ethernet(&[V4], &ipv4(4, 0, &[], packet)),
+        ethernet(&[V4], &ipv4(41, 0, &[], packet6)),
+        ethernet(&[0x86dd], &ipv6(4, packet)),
+        ethernet(&[0x86dd], &ipv6(41, packet6)),
+        gre(&[0, 0, 8, 0], packet),
+        gre(&[0xb0, 0, 0x86, 0xdd, 1, 2, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1], packet6),
+        gre(&[0x20, 0, 0x65, 0x58, 0, 0, 0, 7], frame),
+        gre(&[0x30, 1, 0x88, 0x0b, 0, 9, 0, 1, 0, 0, 0, 0], packet),
+        gre(&[0x40, 0, 8, 0], packet),
+        ethernet(&[V4], &over_udp(4789, &inside(&[8, 0, 0, 0, 0, 0, 42, 0], frame))),
+        ethernet(&[V4], &over_udp(8472, &inside(&[8, 0, 0, 0, 0, 0, 42, 0], frame))),
+        ethernet(&[V4], &over_udp(4789, &inside(&[9, 0, 0, 0, 0, 0, 42, 0], frame))),
+        ethernet(&[V4], &over_udp(6081, &inside(&[0, 0, 0x65, 0x58, 0, 0, 5, 0], frame))),
+        ethernet(&[V4], &over_udp(6081, &inside(&[2, 0, 8, 0, 0, 0, 5, 0, 1, 2, 3, 1, 9, 9, 9, 9], packet))),
+        ethernet(&[V4], &over_udp(6081, &inside(&[0x40, 0, 8, 0, 0, 0, 5, 0], packet))),
+        ethernet(&[V4], &over_udp(2152, &inside(&[0x30, 255, 0, 60, 0, 0, 1, 1], packet))),
+        ethernet(
+            &[V4],
+            &over_udp(2152, &inside(&[0x34, 255, 0, 60, 0, 0, 1, 1, 0, 0, 0, 0x85, 1, 0x10, 9, 0], packet6)),
+        ),
+        ethernet(&[V4], &over_udp(2152, &[0x32, 1, 0, 4, 0, 0, 0, 0, 0, 1, 0, 0])),
+        ethernet(&[0x8864], &inside(&[0x11, 0, 0, 9, 0, 60, 0, 0x21], packet)),
+        ethernet(&[0x8100, 0x8864], &inside(&[0x11, 0, 0, 9, 0, 60, 0, 0x57], packet6)),
+        ethernet(&[0x8864], &inside(&[0x11, 0, 0, 9, 0, 60, 0xc0, 0x21], &[1, 1, 0, 4])),
+        ethernet(&[0x8863], &[0x11, 9, 0, 0, 0, 4, 1, 1, 0, 0]),
+        ethernet(&[0x8847], &inside(&[0, 0x10, 0, 64, 0, 0x20, 1, 64], packet)),
+        ethernet(&[0x8848], &inside(&[0, 0x20, 1, 64], packet6)),
+        ethernet(&[0x8847], &inside(&[0, 0x20, 1, 64, 0, 0, 0, 0], frame)),
+        ethernet(&[0x8847], &[0, 0x10, 0, 64].repeat(12)),
+        ethernet(&[V4], &ipv4(115, 0, &[], &[0, 0, 0, 1, 2, 3, 4, 5])),
+    ];
+    // A tunnel in a tunnel: the second is a flow of its class.
+    let twice = ipv4(47, 0, &[], &inside(&[0, 0, 8, 0], packet));
+    frames.push(ethernet(&[V4], &ipv4(4, 0, &[], &twice)));
+    frames
+}
+
 /// At least one well-formed frame for every branch of the classifier.
 #[must_use]
 pub fn well_formed() -> Vec<Vec<u8>> {
@@ -109,6 +158,53 @@ pub fn well_formed() -> Vec<Vec<u8>> {
         ethernet(&[V6], &ipv6(44, &[fragment(17, 0xb9), data[..100].to_vec()].concat())),
         ethernet(&[V6], &ipv6(60, &[60, 0, 1, 4, 0, 0, 0, 0].repeat(8))),
     ];
+    let ping = ipv4(1, 0, &[], &echo(8, &data[..56]));
+    let look_up = ipv6(17, &udp(40_000, 53, &data[..40]));
+    let web = ethernet(&[V4], &ipv4(6, 0, &[], &tcp(80, 0x18, b"GET / HTTP/1.1\r\n\r\n")));
+    frames.extend(encapsulated(&ping, &look_up, &web));
+    frames.extend(encapsulated(
+        &over_udp(2152, &[0x30, 255, 0, 0, 0, 0, 0, 0]),
+        &look_up,
+        &frames[4].clone(),
+    ));
+    for padding in
+        [&[0; 6][..], &[0, 0, 0, 0, 0, 7], &[7; 13], &[0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0]]
+    {
+        frames.push(ethernet(&[V4], &[&ipv4(6, 0, &[], &tcp(80, 0x10, &[])), padding].concat()));
+    }
+    // The same flow with one field after another changed, long enough for a series.
+    for n in 0..40u8 {
+        let mut changing =
+            ipv4(17, if n % 7 == 0 { 0x4000 } else { 0 }, &[], &udp(700, 800, &data[..usize::from(n)]));
+        changing[1] = n & 0x24;
+        changing[5] = n.wrapping_mul(3);
+        changing[8] = 64 + n % 3;
+        changing[27] = n & 1;
+        let mut tagged = ethernet(&[0x8100, V4], &changing);
+        tagged[14] = n << 5;
+        frames.push(tagged);
+        let mut labelled = ipv6(6, &tcp(443, 0x18, &data[..usize::from(n % 5)]));
+        labelled[3] = n & 3;
+        labelled[47] = n;
+        labelled[55] = n % 6;
+        frames.push(ethernet(&[V6], &labelled));
+    }
+    let stamped = |n: u8| {
+        let mut segment = tcp(22, 0x18, &[&[1, 1, 8, 10, 0, 0, 1, n, 0, 0, 0, 1], &data[..9]].concat());
+        segment[12] = 0x80;
+        segment[7] = n;
+        segment
+    };
+    frames.extend((0..20).map(|n| ethernet(&[V4], &ipv4(6, 0x4000, &[], &stamped(n)))));
+    for options in [[1, 1, 5, 10], [2, 4, 5, 0xb4], [3, 3, 7, 0], [253, 4, 1, 2]] {
+        let mut segment = tcp(23, 0x10, &[&options[..], &[0; 8]].concat());
+        segment[12] = 0x80;
+        frames.push(ethernet(&[V4], &ipv4(6, 0, &[], &segment)));
+    }
+    for start in [&b"HTTP/1.1 200 OK"[..], b"POST /a HTTP/1.1", &[22, 3, 1, 2, 0, 1, 0, 1]] {
+        let message = [start, &data[..1200]].concat();
+        frames.push(ethernet(&[V4], &ipv4(6, 0, &[], &tcp(8080, 0x18, &message))));
+    }
     for types in [&[V4][..], &[0x8100, V4], &[0x88a8, 0x8100, V4]] {
         for protocol in [1, 2, 4, 6, 17, 41, 47, 50, 51, 58, 132] {
             frames.push(ethernet(types, &ipv4(protocol, 0, &[], &data[..30])));

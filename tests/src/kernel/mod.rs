@@ -3,21 +3,33 @@
 pub mod frames;
 
 use bytemuck::Zeroable as _;
-use inspector::dataplane::{DataPlane, MAX_PLAIN_FRAME, MIN_FRAME, Mode, Settings};
+use inspector::dataplane::{DataPlane, Hooks, MAX_PLAIN_FRAME, MIN_FRAME, Settings};
+use inspector::observation::Event;
 use inspector::replay::Replay;
+use inspector_common::series::SERIES_ENTRIES;
 use inspector_common::{
-    Account, Direction, FlowRecord, HeadGroup, HeadMeta, Sampler, SliceFrame, Start, classify,
+    Account, Control, Direction, FlowKey, FlowRecord, HeadGroup, HeadMeta, Origin, Packet, Sampler,
+    SeriesEntry, SliceFrame, Start, classify, classify_inner,
 };
 
 /// A test run counts as received on the loopback interface of the namespace.
 pub const LOOPBACK: u32 = 1;
 
-/// The kernel's return value for a packet that goes on its way.
+/// The kernel's return value for a received packet that goes on its way.
 pub const XDP_PASS: u32 = 2;
 
 /// Verified instructions that a program may take, on any kernel. Kernels differ by tens of per cent, and their limit
 /// is a million.
 pub const MAX_VERIFIED: u32 = 60_000;
+
+/// The same for one that is sent: `TC_ACT_UNSPEC`.
+pub const TC_NEXT: u32 = u32::MAX;
+
+/// The program for what is sent.
+pub const EGRESS: &str = "inspector_egress";
+
+/// All programs.
+pub const PROGRAMS: [&str; 3] = ["inspector_frags", "inspector_plain", EGRESS];
 
 /// Flows after which both sides start afresh, well before the kernel's map begins to evict.
 const MAX_FLOWS: usize = 20_000;
@@ -34,54 +46,90 @@ pub struct Twin {
 }
 
 impl Twin {
-    /// Loads `program`; every head is let through, so that heads can be compared too.
+    /// Loads `program`; every head is let through and every flow that goes on for a while gets a series,
+    /// so that these can be compared too.
     pub async fn load(program: &'static str, sampler: Sampler) -> Self {
-        let settings = Settings { sampler, head_limits: [u32::MAX; HeadGroup::SLOTS], ..Settings::default() };
-        Self { program, settings, kernel: load(&settings).await, host: Replay::new(sampler) }
+        let control = Control { sampler, series_min_gap_ns: 0, limits: [u32::MAX; HeadGroup::SLOTS] };
+        let settings = Settings { control, ..Settings::default() };
+        Self { program, settings, kernel: load(&settings).await, host: Replay::new(control) }
     }
 
     /// Whether the kernel can be given this frame in a test run.
     #[must_use]
     pub fn takes(&self, frame: &[u8]) -> bool {
-        let longest = if self.program == "inspector_plain" { MAX_PLAIN_FRAME } else { 9_000 };
-        (MIN_FRAME..=longest).contains(&frame.len())
+        let longest = if self.program == "inspector_frags" { 9_000 } else { MAX_PLAIN_FRAME };
+        let shortest = if self.program == EGRESS { shortest_sent(frame) } else { MIN_FRAME };
+        (shortest..=longest).contains(&frame.len())
+    }
+
+    fn origin(&self) -> Origin {
+        let is_egress = self.program == EGRESS;
+        Origin::new(LOOPBACK, if is_egress { Direction::Egress } else { Direction::Ingress })
     }
 
     /// Feeds one frame to both, and panics unless class, anomalies, every counter, flow key, flow
-    /// record and head are equal but for time.
+    /// record, series and head of the packet and of what it carries are equal but for time.
     pub async fn compare(&mut self, bytes: &[u8], context: &str) {
         let frame = SliceFrame::new(bytes, 0);
-        let mut host_head = None;
-        self.host.packet(&frame, Start::Ethernet, LOOPBACK, 0, &mut |meta, bytes| {
-            host_head = Some(without_time(meta, bytes));
+        let mut host_heads = Vec::new();
+        self.host.packet(&frame, Start::Ethernet, self.origin(), 0, &mut |event| {
+            if let Event::Head(meta, bytes) = event {
+                host_heads.push(without_time(meta, bytes));
+            }
         });
         let verdict =
             self.kernel.test_run(self.program, bytes).unwrap_or_else(|error| panic!("{context}: {error}"));
-        assert_eq!(verdict, XDP_PASS, "{context}: not passed on");
+        let expected = if self.program == EGRESS { TC_NEXT } else { XDP_PASS };
+        assert_eq!(verdict, expected, "{context}: not passed on");
 
-        let mut kernel_head: Option<Head> = None;
-        let heads =
-            self.kernel.read_heads(usize::MAX, |meta, bytes| kernel_head = Some(without_time(meta, bytes)));
-        assert!(heads <= 1, "{context}: {heads} heads of one frame");
-        assert_eq!(kernel_head, host_head, "{context}: heads differ\n{bytes:02x?}");
+        let mut kernel_heads: Vec<Head> = Vec::new();
+        self.kernel.read_heads(usize::MAX, |meta, bytes| kernel_heads.push(without_time(meta, bytes)));
+        assert_eq!(kernel_heads, host_heads, "{context}: heads differ\n{bytes:02x?}");
         assert_eq!(account(&self.kernel), *self.host.account(), "{context}: counters differ\n{bytes:02x?}");
 
-        let packet = classify(&frame, Start::Ethernet, LOOPBACK, Direction::Ingress);
-        let kernel_flow = self.kernel.flow(&packet.key).expect("the flow map can be read").map(timeless);
-        let host_flow = self.host.flow(&packet.key).copied().map(timeless);
-        assert_eq!(kernel_flow, host_flow, "{context}: flow records differ\n{bytes:02x?}");
-
-        if self.host.flow_count() > MAX_FLOWS {
-            self.kernel = load(&self.settings).await;
-            self.host = Replay::new(self.settings.sampler);
+        let mut packet = classify(&frame, Start::Ethernet, self.origin());
+        self.compare_flow(&packet, context);
+        if packet.inner.offset != 0 {
+            classify_inner(&mut packet, &frame);
+            self.compare_flow(&packet, context);
         }
+
+        if self.host.live_flows() > MAX_FLOWS {
+            self.kernel = load(&self.settings).await;
+            self.host = Replay::new(self.settings.control);
+        }
+    }
+
+    fn compare_flow(&self, packet: &Packet, context: &str) {
+        let kernel_flow = self.kernel.flow(&packet.key).expect("the flow map can be read");
+        let host_flow = self.host.flow_record(&packet.key).copied();
+        assert_eq!(kernel_flow.map(timeless), host_flow.map(timeless), "{context}: flow records differ");
+        if let Some(slot) = host_flow.and_then(|record| record.series.checked_sub(1)) {
+            let kernel = self.kernel.series_slot(slot).expect("the series can be read");
+            let host = self.host.series_slot(slot).expect("the slot is there");
+            let series = |slot: &inspector_common::SeriesSlot| -> (FlowKey, u64, Vec<SeriesEntry>) {
+                let (_, first, second) = slot.since(slot.written.saturating_sub(SERIES_ENTRIES as u64));
+                let timeless = |entry: &SeriesEntry| SeriesEntry { gap_us: 0, ..*entry };
+                (slot.owner, slot.written, first.iter().chain(second).map(timeless).collect())
+            };
+            assert_eq!(series(&kernel), series(host), "{context}: series differ");
+        }
+    }
+}
+
+/// The least that the kernel takes as a sent frame in a test run: with the header that it names.
+fn shortest_sent(frame: &[u8]) -> usize {
+    match frame.get(12..14) {
+        Some([0x08, 0x00]) => MIN_FRAME + 20,
+        Some([0x86, 0xdd]) => MIN_FRAME + 40,
+        _ => MIN_FRAME,
     }
 }
 
 /// The data plane, attached to nothing.
 pub async fn load(settings: &Settings) -> DataPlane {
     let mut plane = DataPlane::load(settings).expect("root can load the programs");
-    plane.attach(&[], Mode::Auto).await.expect("attaching to nothing works");
+    plane.attach(&[], Hooks::default()).await.expect("attaching to nothing works");
     plane
 }
 
@@ -97,7 +145,7 @@ fn without_time(meta: &HeadMeta, bytes: &[u8]) -> Head {
 }
 
 fn timeless(record: FlowRecord) -> FlowRecord {
-    FlowRecord { first_ns: 0, last_ns: 0, ..record }
+    FlowRecord { first_ns: 0, last_ns: 0, max_gap_us: 0, ..record }
 }
 
 /// `CAP_NET_ADMIN` and `CAP_BPF` in a capability mask.

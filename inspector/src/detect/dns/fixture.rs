@@ -86,8 +86,8 @@ impl Bench {
             meta.key = meta.key.reversed();
         }
         meta.l4_header_len = 8;
-        meta.l4_len = 8 + u32::try_from(payload.len()).unwrap();
-        meta.wire_len = meta.l4_len + 34;
+        meta.ip_len = 8 + u32::try_from(payload.len()).unwrap();
+        meta.wire_len = meta.ip_len + 34;
         let mut bytes = vec![0; 8];
         bytes.extend(payload);
         bytes.truncate(inspector_common::head::HEAD_MAX);

@@ -82,8 +82,8 @@ fn observe(detector: &mut IcmpPayload, sent: &Sent, findings: &mut Vec<Finding>)
     let mut meta = HeadMeta::zeroed();
     meta.time_ns = sent.at;
     meta.key = FlowKey { src: address(src), dst: address(dst), protocol: 1, ..FlowKey::zeroed() };
-    meta.l4_len = u32::try_from(segment.len()).unwrap();
-    meta.wire_len = meta.l4_len + 34;
+    meta.ip_len = u32::try_from(segment.len()).unwrap();
+    meta.wire_len = meta.ip_len + 34;
     meta.captured = u16::try_from(bytes.len()).unwrap();
     meta.l4_header_len = 8;
     meta.class = class(sent.kind) as u8;
@@ -374,7 +374,7 @@ fn nonces_of_node_information_queries_are_silent() {
             flags: FlowKey::IPV6,
             ..FlowKey::zeroed()
         };
-        meta.l4_len = 32;
+        meta.ip_len = 32;
         meta.l4_header_len = 8;
         meta.class = Class::Icmpv6Other as u8;
         let head = Head { meta: &meta, bytes: &bytes };
@@ -586,7 +586,7 @@ fn floods_of_pairs_stay_within_capacity_and_do_not_push_out_evidence() {
             meta.time_ns = sent.at;
             meta.key.src[..4].copy_from_slice(&(seq * 1000 + spoofed + 1).to_be_bytes());
             meta.class = Class::IcmpEcho as u8;
-            meta.l4_len = 8;
+            meta.ip_len = 8;
             meta.l4_header_len = 8;
             let head = Head { meta: &meta, bytes: &[8, 0, 0, 0, 0, 1, 0, 1] };
             detector.observe(&Observation { head, content: dissect::dissect(&head) }, &mut vec![]);
@@ -621,7 +621,7 @@ fn any_head_is_survived() {
         meta.time_ns = random.next();
         meta.key.src = address(u8::try_from(random.next() % 20).unwrap());
         meta.key.flags = u8::try_from(random.next() % 2).unwrap();
-        meta.l4_len = u32::try_from(random.next() & 0xffff_ffff).unwrap() >> (random.next() % 32);
+        meta.ip_len = u32::try_from(random.next() & 0xffff_ffff).unwrap() >> (random.next() % 32);
         meta.wire_len = u32::MAX;
         meta.l4_header_len = 8;
         meta.class = classes[usize::try_from(random.next() % 6).unwrap()] as u8;

@@ -186,7 +186,8 @@ pub fn dissect<'a>(head: &Head<'a>) -> Content<'a> {
 
 fn datagram<'a>(head: &Head<'a>) -> Content<'a> {
     // The first of several fragments: the UDP header knows the message's length, the IP header does not.
-    let stated = head.bytes.get(4..6).and_then(<[u8]>::first_chunk).copied().map_or(0, u16::from_be_bytes);
+    let stated =
+        head.segment().get(4..6).and_then(<[u8]>::first_chunk).copied().map_or(0, u16::from_be_bytes);
     let len = head.payload_len().max(u32::from(stated).saturating_sub(UDP_HEADER_LEN));
     match Message::parse(head.payload(), len) {
         Ok(message) => Content::Dns(message),

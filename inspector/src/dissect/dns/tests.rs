@@ -23,7 +23,7 @@ fn head(protocol: u8, header_len: u8, payload: &[u8]) -> (HeadMeta, Vec<u8>) {
     let mut meta = HeadMeta::zeroed();
     meta.key.protocol = protocol;
     meta.l4_header_len = header_len;
-    meta.l4_len = u32::from(header_len) + u32::try_from(payload.len()).unwrap();
+    meta.ip_len = u32::from(header_len) + u32::try_from(payload.len()).unwrap();
     let mut bytes = vec![0; usize::from(header_len)];
     bytes.extend(payload);
     bytes.truncate(inspector_common::head::HEAD_MAX);
@@ -165,8 +165,8 @@ fn long_messages_and_first_fragments_are_dns() {
     message.extend([7; 1_000]);
     assert_eq!(dissected(UDP, &message), "dns");
     let (mut meta, mut bytes) = head(UDP, 8, &response()[..40]);
-    assert_eq!(meta.l4_len, 48);
+    assert_eq!(meta.ip_len, 48);
     bytes[4..6].copy_from_slice(&200_u16.to_be_bytes());
-    meta.l4_len = 48;
+    meta.ip_len = 48;
     assert!(matches!(dissect(&Head { meta: &meta, bytes: &bytes }), Content::Dns(m) if m.len == 192));
 }

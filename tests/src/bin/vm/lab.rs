@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd as _;
 use futures_util::TryStreamExt as _;
 use nix::sched::{CloneFlags, setns, unshare};
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkMessage};
+use rtnetlink::packet_route::tc::TcMessage;
 use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVlan};
 
 /// Name of either end of the veth pair.
@@ -51,6 +52,16 @@ impl Lab {
     pub(crate) async fn set_mtu(&self, mtu: u32) {
         self.in_peer(async || change(ETH, |link| link.mtu(mtu)).await).await;
         change(ETH, |link| link.mtu(mtu)).await;
+    }
+
+    /// How many filters there are on what leaves by an interface of the host's.
+    pub(crate) async fn egress_filters(&self, interface: &str) -> usize {
+        self.host.enter();
+        let index = index(interface).await.cast_signed();
+        let filters: Vec<TcMessage> =
+            netlink(async |handle| handle.traffic_filter(index).get().egress().execute().try_collect().await)
+                .await;
+        filters.len()
     }
 
     /// A VLAN device on the watched end.

@@ -3,15 +3,22 @@
 use std::time::{Duration, Instant};
 
 use bytemuck::Zeroable as _;
-use inspector::dataplane::{DataPlane, Interface, Mode, Settings, resolve};
-use inspector_common::{Account, Direction, FlowKey, FlowRecord, HeadGroup, HeadMeta};
+use inspector::dataplane::{DataPlane, Hooks, Interface, Settings, resolve};
+use inspector::observation::Event;
+use inspector_common::{Account, Control, Direction, HeadGroup, HeadMeta};
 
 /// How long packets may take. Emulated machines are slow, and their hosts busy.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Every head is let through, so that all can be looked at.
-pub(crate) fn settings() -> Settings {
-    Settings { head_limits: [u32::MAX; HeadGroup::SLOTS], ..Settings::default() }
+/// Every head is let through and every flow gets a series, so that all can be looked at.
+pub(crate) fn control() -> Control {
+    Control { series_min_gap_ns: 0, limits: [u32::MAX; HeadGroup::SLOTS], ..Control::default() }
+}
+
+/// The data plane, attached to nothing yet.
+pub(crate) fn load() -> DataPlane {
+    let settings = Settings { control: control(), ..Settings::default() };
+    DataPlane::load(&settings).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Interfaces of the namespace that the thread is in.
@@ -29,45 +36,11 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Attaches to interfaces of the namespace that the thread is in.
-    pub(crate) async fn on(names: &[&str], mode: Mode) -> Self {
-        let mut plane = DataPlane::load(&settings()).unwrap_or_else(|error| panic!("{error}"));
+    pub(crate) async fn on(names: &[&str], hooks: Hooks) -> Self {
+        let mut plane = load();
         let interfaces = interfaces(names).await;
-        plane.attach(&interfaces, mode).await.unwrap_or_else(|error| panic!("{error}"));
+        plane.attach(&interfaces, hooks).await.unwrap_or_else(|error| panic!("{error}"));
         Self { plane, interfaces }
-    }
-
-    /// The mode in which packets that come in at an interface are seen.
-    pub(crate) fn mode(&self, interface: &str) -> &'static str {
-        let mut attachments = self.plane.attachments().into_iter();
-        let ingress = attachments.find(|attachment| {
-            attachment.interface == interface && attachment.direction == Direction::Ingress
-        });
-        ingress.map_or("not attached", |attachment| attachment.mode)
-    }
-
-    /// The flows of what came in at an interface.
-    pub(crate) fn flows(&mut self, interface: &str) -> Vec<(FlowKey, FlowRecord)> {
-        let index = self.index(interface);
-        let mut flows = Vec::new();
-        let each = |key: &FlowKey, record: &FlowRecord| {
-            if is_ingress(key, index) {
-                flows.push((*key, *record));
-            }
-        };
-        self.plane.drain_flows(each).expect("the flow map can be read");
-        flows
-    }
-
-    /// The heads of what came in at an interface; others are dropped.
-    pub(crate) fn heads(&mut self, interface: &str) -> Vec<(HeadMeta, Vec<u8>)> {
-        let index = self.index(interface);
-        let mut heads = Vec::new();
-        self.plane.read_heads(usize::MAX, |meta, bytes| {
-            if is_ingress(&meta.key, index) {
-                heads.push((*meta, bytes.to_vec()));
-            }
-        });
-        heads
     }
 
     /// Number of an interface that is watched.
@@ -76,28 +49,46 @@ impl Watch {
         interface.expect("it is watched").index
     }
 
-    /// The counters of what came in at an interface.
-    pub(crate) fn account(&self, interface: &str) -> Account {
+    /// How packets that cross an interface in a direction are seen.
+    pub(crate) fn mode(&self, interface: &str, direction: Direction) -> &'static str {
+        let mut attachments = self.plane.attachments().into_iter();
+        let here = attachments.find(|a| a.interface == interface && a.direction == direction);
+        here.map_or("not attached", |attachment| attachment.mode)
+    }
+
+    /// The counters of what crossed an interface in a direction.
+    pub(crate) fn account(&self, interface: &str, direction: Direction) -> Account {
         let accounts = self.plane.accounts().read().expect("the counters can be read");
-        let ingress = accounts
-            .iter()
-            .find(|account| account.interface == interface && account.direction == Direction::Ingress);
-        ingress.map_or_else(Account::zeroed, |ingress| ingress.account)
+        let here = accounts.iter().find(|a| a.interface == interface && a.direction == direction);
+        here.map_or_else(Account::zeroed, |here| here.account)
     }
 
     /// The counters once they are as wanted, or as they are when patience ends.
-    pub(crate) async fn account_once(&self, interface: &str, is_there: impl Fn(&Account) -> bool) -> Account {
+    pub(crate) async fn account_once(
+        &self,
+        interface: &str,
+        direction: Direction,
+        is_wanted: impl Fn(&Account) -> bool,
+    ) -> Account {
         let start = Instant::now();
         loop {
-            let account = self.account(interface);
-            if is_there(&account) || start.elapsed() > PATIENCE {
+            let account = self.account(interface, direction);
+            if is_wanted(&account) || start.elapsed() > PATIENCE {
                 return account;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
-}
 
-fn is_ingress(key: &FlowKey, interface: u32) -> bool {
-    key.ifindex == interface && key.flags & FlowKey::EGRESS == 0
+    /// The heads that have come since the last call.
+    pub(crate) fn heads(&mut self) -> Vec<(HeadMeta, Vec<u8>)> {
+        let mut heads = Vec::new();
+        self.plane.read_heads(usize::MAX, |meta, bytes| heads.push((*meta, bytes.to_vec())));
+        heads
+    }
+
+    /// Flows, series and all that comes of a drain.
+    pub(crate) fn drain(&mut self, each: impl FnMut(Event<'_>)) {
+        self.plane.drain(each).expect("the maps can be read");
+    }
 }

@@ -1,7 +1,7 @@
 //! Devices other than a plain veth.
 
-use inspector::dataplane::Mode;
-use inspector_common::Class;
+use inspector::dataplane::Hooks;
+use inspector_common::{Class, Direction};
 
 use crate::lab::{ETH, Lab};
 use crate::watch::Watch;
@@ -29,9 +29,9 @@ fn datagram(tags: &[u8], payload_len: u16) -> Vec<u8> {
 pub(crate) async fn jumbo_frames_are_counted() {
     let lab = Lab::new().await;
     lab.set_mtu(9_000).await;
-    let watch = Watch::on(&[ETH], Mode::Auto).await;
+    let watch = Watch::on(&[ETH], Hooks::default()).await;
     let has_multi_buffer = watch.plane.programs().contains(&"inspector_frags");
-    assert_eq!(watch.mode(ETH), if has_multi_buffer { "native" } else { "generic" });
+    assert_eq!(watch.mode(ETH, Direction::Ingress), if has_multi_buffer { "native" } else { "generic" });
     let frame = datagram(&[], 8_900);
     expect_datagrams(&lab, &watch, ETH, &frame, frame.len()).await;
 }
@@ -40,8 +40,8 @@ pub(crate) async fn jumbo_frames_are_counted() {
 pub(crate) async fn vlan_device_is_watched() {
     let lab = Lab::new().await;
     lab.add_vlan(VLAN, VLAN_ID.into()).await;
-    let watch = Watch::on(&[VLAN], Mode::Auto).await;
-    assert_eq!(watch.mode(VLAN), "generic");
+    let watch = Watch::on(&[VLAN], Hooks::default()).await;
+    assert_eq!(watch.mode(VLAN, Direction::Ingress), "generic");
     let tag = [0x81, 0, 0, VLAN_ID];
     let frame = datagram(&tag, 100);
     expect_datagrams(&lab, &watch, VLAN, &frame, frame.len() - tag.len()).await;
@@ -52,7 +52,7 @@ async fn expect_datagrams(lab: &Lab, watch: &Watch, interface: &str, frame: &[u8
     for _ in 0..FRAMES {
         wire.send(frame);
     }
-    let account = watch.account_once(interface, |account| account.seen >= FRAMES).await;
+    let account = watch.account_once(interface, Direction::Ingress, |account| account.seen >= FRAMES).await;
     assert_eq!((account.seen, account.packets_of(Class::Udp)), (FRAMES, FRAMES), "{account:?}");
     assert_eq!(account.bytes[Class::Udp as usize], FRAMES * seen_len as u64);
 }

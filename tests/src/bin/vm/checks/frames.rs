@@ -1,108 +1,106 @@
-//! Frames of every class, sent over a wire: the kernel's counters, heads and flows against the host build's.
+//! Frames of every class, sent over a wire: what the kernel accumulates of them against what the host build does.
 
-use std::fs;
-
-use inspector::dataplane::Mode;
+use inspector::dataplane::{Egress, Hooks, Mode};
+use inspector::observation::Event;
 use inspector::replay::Replay;
-use inspector_common::{FlowRecord, HeadMeta, SliceFrame, Start};
+use inspector_common::{Direction, FlowKey, FlowRecord, HeadMeta, Origin, SeriesEntry, SliceFrame, Start};
 use inspector_tests::kernel::frames::well_formed;
 
 use crate::lab::{ETH, Lab};
-use crate::line::Line;
-use crate::report::Report;
-use crate::watch::{Watch, interfaces, settings};
+use crate::machine;
+use crate::watch::{Watch, control};
 use crate::wire::Wire;
-use crate::{log, machine};
 
 /// Frames sent at once: fewer than a veth pair holds (256).
 const BURST: usize = 32;
 
-type Head = (HeadMeta, Vec<u8>);
+const INGRESS_ONLY: Hooks = Hooks { mode: Mode::Auto, egress: Egress::Off };
 
-/// In the driver of a veth and, since loopback has no driver that would take it, in the network stack there.
-pub(crate) async fn are_accounted_as_on_the_host(report: &mut Report) {
+/// What arrives at a veth, in its driver.
+pub(crate) async fn native_is_as_on_the_host() {
     let lab = Lab::new().await;
-    let mut watch = Watch::on(&[ETH, "lo"], Mode::Auto).await;
-    for attachment in watch.plane.attachments() {
-        report.say(&Line::Attached {
-            interface: attachment.interface,
-            direction: attachment.direction.name().to_owned(),
-            mode: attachment.mode.to_owned(),
-        });
-    }
-    assert_eq!([ETH, "lo"].map(|interface| watch.mode(interface)), ["native", "generic"]);
-    let said = log::take();
-    let warnings: Vec<&String> = said.iter().filter(|line| line.starts_with("WARN")).collect();
-    assert!(matches!(warnings[..], [only] if only.contains("lo: native mode refused")), "{warnings:?}");
-
     let wire = lab.in_peer(async || Wire::on(ETH)).await;
-    compare(&mut watch, ETH, &wire).await;
-    compare(&mut watch, "lo", &Wire::on("lo")).await;
+    compare(Watch::on(&[ETH], INGRESS_ONLY).await, ETH, Direction::Ingress, &wire).await;
+}
+
+/// What arrives at loopback, in the network stack.
+pub(crate) async fn generic_is_as_on_the_host() {
+    let _lab = Lab::new().await;
+    compare(Watch::on(&["lo"], INGRESS_ONLY).await, "lo", Direction::Ingress, &Wire::on("lo")).await;
+}
+
+/// What leaves by a veth.
+pub(crate) async fn egress_is_as_on_the_host() {
+    let _lab = Lab::new().await;
+    compare(Watch::on(&[ETH], Hooks::default()).await, ETH, Direction::Egress, &Wire::on(ETH)).await;
+}
+
+/// What accumulates, but for time, in the order in which it came or by key.
+#[derive(Debug, Default)]
+struct Accumulated {
+    heads: Vec<(HeadMeta, Vec<u8>)>,
+    flows: Vec<(FlowKey, FlowRecord)>,
+    series: Vec<(FlowKey, Vec<SeriesEntry>)>,
+}
+
+impl Accumulated {
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Head(meta, bytes) => self.heads.push((HeadMeta { time_ns: 0, ..*meta }, bytes.to_vec())),
+            Event::Flow(flow) => {
+                let record = FlowRecord { first_ns: 0, last_ns: 0, max_gap_us: 0, ..*flow.record };
+                self.flows.push((*flow.key, record));
+            }
+            Event::Series(series) => {
+                let timeless = |entry: &SeriesEntry| SeriesEntry { gap_us: 0, ..*entry };
+                self.series.push((*series.key, series.entries.iter().map(timeless).collect()));
+            }
+            Event::Time(_) => {}
+        }
+    }
+
+    fn sort(&mut self) {
+        self.flows.sort_by_key(|(key, _)| bytemuck::bytes_of(key).to_vec());
+        self.series.sort_by_key(|(key, _)| bytemuck::bytes_of(key).to_vec());
+    }
 }
 
 /// Sends every frame from each processor in turn, and panics unless kernel and host build have the same accounts,
-/// heads and flow records of them.
-async fn compare(watch: &mut Watch, interface: &str, wire: &Wire) {
+/// heads, flow records and series of them.
+async fn compare(mut watch: Watch, interface: &str, direction: Direction, wire: &Wire) {
     let cpus = machine::online_cpus();
     assert!(cpus.len() < machine::possible_cpus().len(), "some processors are to be off");
-    let index = watch.index(interface);
-    let mut host = Replay::new(settings().sampler);
-    let (mut host_heads, mut heads): (Vec<Head>, Vec<Head>) = (Vec::new(), Vec::new());
+    let origin = Origin::new(watch.index(interface), direction);
+    let mut host = Replay::new(control());
+    let (mut expected, mut found) = (Accumulated::default(), Accumulated::default());
     for cpu in cpus {
         machine::run_on(cpu);
         for burst in well_formed().chunks(BURST) {
             for frame in burst {
                 wire.send(frame);
                 let frame = SliceFrame::new(frame, 0);
-                host.packet(&frame, Start::Ethernet, index, 0, &mut |meta, bytes| {
-                    host_heads.push(timeless_head(meta, bytes));
-                });
+                host.packet(&frame, Start::Ethernet, origin, 0, &mut |event| expected.take(event));
             }
             let seen = host.account().seen;
-            watch.account_once(interface, |account| account.seen >= seen).await;
-            heads.extend(watch.heads(interface).iter().map(|(meta, bytes)| timeless_head(meta, bytes)));
+            watch.account_once(interface, direction, |account| account.seen >= seen).await;
+            watch.heads().iter().for_each(|(meta, bytes)| found.take(Event::Head(meta, bytes)));
         }
     }
-    assert_eq!(watch.account(interface), *host.account(), "{interface}: counters differ");
-    assert_eq!(heads.len(), host_heads.len(), "{interface}: number of heads");
-    for (head, host_head) in heads.iter().zip(&host_heads) {
-        assert_eq!(head, host_head, "{interface}: heads differ");
+    host.drain(&mut |event| expected.take(event));
+    watch.drain(|event| found.take(event));
+    assert_eq!(watch.account(interface, direction), *host.account(), "counters differ");
+    expected.sort();
+    found.sort();
+    assert_same("heads", &found.heads, &expected.heads);
+    assert_same("flows", &found.flows, &expected.flows);
+    assert_same("series", &found.series, &expected.series);
+}
+
+/// Says the first difference alone: there may be hundreds.
+fn assert_same<T: PartialEq + std::fmt::Debug>(what: &str, found: &[T], expected: &[T]) {
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!(found, expected, "{what} differ");
     }
-    let flows = watch.flows(interface);
-    assert_eq!(flows.len(), host.flow_count(), "{interface}: number of flows");
-    for (key, record) in &flows {
-        let host_record = host.flow(key).map(timeless_flow);
-        assert_eq!(Some(timeless_flow(record)), host_record, "{interface}: records of {key:?} differ");
-    }
-}
-
-fn timeless_head(meta: &HeadMeta, bytes: &[u8]) -> Head {
-    (HeadMeta { time_ns: 0, ..*meta }, bytes.to_vec())
-}
-
-fn timeless_flow(record: &FlowRecord) -> FlowRecord {
-    FlowRecord { first_ns: 0, last_ns: 0, ..*record }
-}
-
-/// No program stays on an interface, and the process holds nothing of the kernel's.
-pub(crate) async fn nothing_is_left_after_detaching() {
-    let _lab = Lab::new().await;
-    let mut watch = Watch::on(&[ETH, "lo"], Mode::Auto).await;
-    assert!(programs_on_interfaces().await.iter().all(Option::is_some));
-    assert!(bpf_descriptors() > 0);
-    watch.plane.detach();
-    assert_eq!(programs_on_interfaces().await, [None, None]);
-    drop(watch);
-    assert_eq!(bpf_descriptors(), 0);
-}
-
-async fn programs_on_interfaces() -> Vec<Option<u32>> {
-    interfaces(&[ETH, "lo"]).await.iter().map(|interface| interface.xdp_program).collect()
-}
-
-/// Programs, maps and links that this process holds open.
-fn bpf_descriptors() -> usize {
-    let descriptors = fs::read_dir("/proc/self/fd").expect("proc is mounted");
-    let targets = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
-    targets.filter(|target| target.to_string_lossy().contains("bpf")).count()
+    assert_eq!(found.len(), expected.len(), "number of {what}");
+    assert!(!expected.is_empty(), "there are {what}");
 }

@@ -1,5 +1,6 @@
 //! The checks, each by itself: one that fails leaves the others to run.
 
+mod attach;
 mod devices;
 mod frames;
 mod programs;
@@ -17,12 +18,15 @@ use crate::{log, machine};
 type Check = for<'a> fn(&'a mut Report) -> LocalBoxFuture<'a, ()>;
 
 /// Every check by its name, a word. They panic, as tests do.
-const CHECKS: [(&str, Check); 8] = [
+const CHECKS: [(&str, Check); 11] = [
     ("modules", |_| Box::pin(async { machine::load_modules() })),
     ("programs", |report| Box::pin(async { programs::load_within_budget(report) })),
     ("test-runs", |_| Box::pin(programs::count_test_runs())),
-    ("frames", |report| Box::pin(frames::are_accounted_as_on_the_host(report))),
-    ("detach", |_| Box::pin(frames::nothing_is_left_after_detaching())),
+    ("attach", |report| Box::pin(attach::by_the_best_way(report))),
+    ("detach", |_| Box::pin(attach::leaves_nothing_behind())),
+    ("native", |_| Box::pin(frames::native_is_as_on_the_host())),
+    ("generic", |_| Box::pin(frames::generic_is_as_on_the_host())),
+    ("egress", |_| Box::pin(frames::egress_is_as_on_the_host())),
     ("sockets", |_| Box::pin(sockets::packets_of_the_stack_are_counted())),
     ("jumbo", |_| Box::pin(devices::jumbo_frames_are_counted())),
     ("vlan", |_| Box::pin(devices::vlan_device_is_watched())),

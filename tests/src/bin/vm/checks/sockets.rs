@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use inspector::dataplane::Mode;
-use inspector_common::{Class, Tally};
+use inspector::dataplane::Hooks;
+use inspector::observation::Event;
+use inspector_common::{Class, Direction};
 
 use crate::lab::{ETH, HOST, Lab};
 use crate::watch::Watch;
@@ -28,7 +29,7 @@ const QUESTION: &[u8] =
 /// Datagrams are counted to the packet, DNS gives heads, and TCP gets through unharmed.
 pub(crate) async fn packets_of_the_stack_are_counted() {
     let lab = Lab::new().await;
-    let mut watch = Watch::on(&[ETH], Mode::Auto).await;
+    let mut watch = Watch::on(&[ETH], Hooks::default()).await;
     // Held open, so that nothing is answered with errors.
     let _receivers =
         [UDP_PORT, DNS_PORT].map(|port| UdpSocket::bind((HOST, port)).expect("the port is free"));
@@ -38,21 +39,30 @@ pub(crate) async fn packets_of_the_stack_are_counted() {
     assert_eq!(receiver.join().expect("receiving works"), STREAM);
 
     let wanted = u64::from(DATAGRAMS);
-    let account = watch.account_once(ETH, |account| account.packets_of(Class::Dns) >= wanted).await;
+    let account =
+        watch.account_once(ETH, Direction::Ingress, |account| account.packets_of(Class::Dns) >= wanted).await;
     assert_eq!([Class::Udp, Class::Dns].map(|class| account.packets_of(class)), [wanted; 2], "{account:?}");
-    assert_eq!(account.tallied(Tally::HeadSubmitted), wanted);
-    assert!(account.packets_of(Class::Tcp) > 0 && account.is_consistent(), "{account:?}");
+    for account in [account, watch.account(ETH, Direction::Egress)] {
+        assert!(account.packets_of(Class::Tcp) > 0 && account.is_consistent(), "{account:?}");
+    }
 
-    let heads = watch.heads(ETH);
+    let mut heads = watch.heads();
+    heads.retain(|(meta, _)| meta.key.dst_port == DNS_PORT);
     assert_eq!(heads.len(), usize::from(DATAGRAMS));
     assert!(heads.iter().all(|(_, bytes)| bytes.ends_with(QUESTION)), "{heads:02x?}");
 
-    let flows = watch.flows(ETH);
-    let udp = flows.iter().find(|(key, _)| (key.src_port, key.dst_port) == (local_port, UDP_PORT));
-    assert_eq!(udp.map(|(_, record)| record.packets), Some(wanted), "{flows:?}");
-    let tcp = flows.iter().find(|(key, _)| key.dst_port == TCP_PORT);
-    let stream_bytes = tcp.map_or(0, |(_, record)| record.payload_bytes);
-    assert!(stream_bytes >= STREAM as u64, "{stream_bytes} bytes of TCP");
+    let (mut udp_packets, mut tcp_bytes) = (0, 0);
+    watch.drain(|event| {
+        if let Event::Flow(flow) = event {
+            match (flow.key.src_port, flow.key.dst_port) {
+                (port, UDP_PORT) if port == local_port => udp_packets += flow.record.packets,
+                (_, TCP_PORT) => tcp_bytes += flow.record.payload_bytes,
+                _ => {}
+            }
+        }
+    });
+    assert_eq!(udp_packets, wanted);
+    assert!(tcp_bytes >= STREAM as u64, "{tcp_bytes} bytes of TCP");
 }
 
 /// Sends everything, and gives the local port of the UDP flow.
