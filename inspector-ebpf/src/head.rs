@@ -2,7 +2,7 @@
 
 use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use inspector_common::head::{HEAD_MAX, HEAD_SIZES, HeadRecord};
-use inspector_common::{Control, HeadGroup, HeadMeta, Packet, Tally};
+use inspector_common::{Account, HeadGroup, HeadMeta, Packet, Tally};
 
 use crate::frame::{Buffer, masked};
 use crate::inspect::exactly_now_ns;
@@ -13,10 +13,15 @@ use crate::maps::{self, Scratch};
 const WAKE_AT: u64 = 256 << 10;
 
 /// Hands on the packet's head if its group's budget allows.
+#[inline(never)]
+pub(crate) fn hand_on<B: Buffer>(ctx: *mut B::Context, scratch: &Scratch, account: &mut Account) {
+    account.tally(handed_on(&B::of(ctx, scratch.wire_len), scratch));
+}
+
 #[inline(always)]
-pub(crate) fn hand_on<B: Buffer>(frame: &B, scratch: &Scratch, control: &Control) -> Tally {
+fn handed_on<B: Buffer>(frame: &B, scratch: &Scratch) -> Tally {
     let Scratch { packet, step, wanted, .. } = scratch;
-    let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
+    let (Some(budget), Some(control)) = (maps::BUDGETS.get_ptr_mut(0), maps::CONTROL.get(0)) else {
         return Tally::HeadOverBudget;
     };
     let now_ns = exactly_now_ns();

@@ -5,7 +5,7 @@
 //! | `INTERFACES` | 8 B | 65,536 | 0.5 MiB | cannot fill: index is the interface's |
 //! | `ACCOUNTS` | 1,032 B a CPU | 128 | 0.3 MiB | cannot fill: two an interface |
 //! | `CONTROL` | 48 B | 1 | 48 B | cannot fill |
-//! | `SCRATCH` | 320 B a CPU | 1 | 0.6 KiB | cannot fill |
+//! | `SCRATCH` | 344 B a CPU | 1 | 0.6 KiB | cannot fill |
 //! | `BUDGETS` | 40 B a CPU | 1 | 80 B | cannot fill |
 //! | `FLOWS` | 48 + 176 B and about 64 B of the kernel's | 65,536 | 19 MiB | new flows are left out and tallied; userspace removes idle ones |
 //! | `SERIES` | 4,160 B | 2,048 | 8.2 MiB | cannot fill: flows take turns |
@@ -17,7 +17,7 @@ use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use inspector_common::flow::FLOW_ENTRIES;
 use inspector_common::series::SERIES_SLOTS;
 use inspector_common::{
-    Account, Budget, Control, FlowKey, FlowRecord, InterfaceSlot, Packet, SeriesSlot, Step, Wanted,
+    Account, Budget, Control, FlowKey, FlowRecord, InterfaceSlot, Origin, Packet, SeriesSlot, Step, Wanted,
 };
 
 /// Whether the kernel has `bpf_ktime_get_coarse_ns` (Linux 5.11 on); set by the loader. A constant to
@@ -41,6 +41,14 @@ pub(crate) static ACCOUNTS: PerCpuArray<Account> = PerCpuArray::with_max_entries
 /// verifier, which lets paths that came by different values meet.
 #[repr(C)]
 pub(crate) struct Scratch {
+    /// Where the frame was seen.
+    pub(crate) origin: Origin,
+    /// Bytes of the frame.
+    pub(crate) wire_len: u32,
+    /// Whether it was merged from several, or will be cut into several.
+    pub(crate) is_merged: bool,
+    /// Whether it was inspected when it arrived.
+    pub(crate) is_known: bool,
     /// The packet at hand.
     pub(crate) packet: Packet,
     /// What it did in its flow's record.
@@ -52,6 +60,12 @@ pub(crate) struct Scratch {
 }
 
 /// This CPU's scratch.
+#[inline(always)]
+pub(crate) fn scratch() -> Option<&'static mut Scratch> {
+    // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
+    SCRATCH.get_ptr_mut(0).map(|scratch| unsafe { &mut *scratch })
+}
+
 #[map]
 pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 

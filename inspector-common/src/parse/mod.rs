@@ -251,6 +251,7 @@ fn finish<F: Frame>(packet: &mut Packet, frame: &F, layer3: Layer3) {
         compiler_fence(Ordering::SeqCst);
         trailer(&frame.fresh(), packet);
     }
+    compiler_fence(Ordering::SeqCst);
 }
 
 /// Looks at the first and last eight bytes after the datagram, as far as there are any.

@@ -1,13 +1,14 @@
 //! [`Frame`] over the bytes of an XDP context.
 
 use core::ffi::c_void;
+use core::mem::offset_of;
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::helpers::generated::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes};
 use aya_ebpf::programs::XdpContext;
 use inspector_common::Frame;
 
-use super::{Buffer, bounded, read};
+use super::{Buffer, address, bounded, read};
 
 /// A received frame, which may lie in several buffers if `MULTI_BUFFER` (Linux 5.18 on). Headers
 /// are read straight from the first one.
@@ -18,19 +19,19 @@ pub(crate) struct XdpFrame<const MULTI_BUFFER: bool> {
     wire_len: u32,
 }
 
-impl<const MULTI_BUFFER: bool> XdpFrame<MULTI_BUFFER> {
-    #[inline(always)]
-    pub(crate) fn new(ctx: &XdpContext) -> Self {
-        let (data, end) = (ctx.data(), ctx.data_end());
-        let wire_len = if MULTI_BUFFER {
-            // SAFETY: the context is the one that the kernel passed in.
-            unsafe { bpf_xdp_get_buff_len(ctx.ctx) as u32 }
-        } else {
-            (end - data) as u32
-        };
-        Self { ctx: ctx.ctx, data, end, wire_len }
+/// Bytes of the context's frame.
+#[inline(always)]
+pub(crate) fn wire_len<const MULTI_BUFFER: bool>(ctx: &XdpContext) -> u32 {
+    if MULTI_BUFFER {
+        // SAFETY: the context is the one that the kernel passed in.
+        unsafe { bpf_xdp_get_buff_len(ctx.ctx) as u32 }
+    } else {
+        let XdpFrame { data, end, .. } = XdpFrame::<false>::of(ctx.ctx, 0);
+        (end - data) as u32
     }
+}
 
+impl<const MULTI_BUFFER: bool> XdpFrame<MULTI_BUFFER> {
     /// In blocks of 32 bytes, or of 8 where there are fewer.
     ///
     /// # Safety
@@ -105,8 +106,7 @@ impl<const MULTI_BUFFER: bool> Frame for XdpFrame<MULTI_BUFFER> {
 
     #[inline(always)]
     fn fresh(&self) -> Self {
-        let ctx = XdpContext::new(self.ctx);
-        Self { ctx: self.ctx, data: ctx.data(), end: ctx.data_end(), wire_len: self.wire_len }
+        Self::of(self.ctx, self.wire_len)
     }
 
     #[inline(always)]
@@ -117,6 +117,20 @@ impl<const MULTI_BUFFER: bool> Frame for XdpFrame<MULTI_BUFFER> {
 }
 
 impl<const MULTI_BUFFER: bool> Buffer for XdpFrame<MULTI_BUFFER> {
+    type Context = xdp_md;
+
+    #[inline(always)]
+    fn of(ctx: *mut xdp_md, wire_len: u32) -> Self {
+        // SAFETY: both fields are addresses.
+        let (data, end) = unsafe {
+            (
+                address::<{ offset_of!(xdp_md, data) }, _>(ctx),
+                address::<{ offset_of!(xdp_md, data_end) }, _>(ctx),
+            )
+        };
+        Self { ctx, data, end, wire_len }
+    }
+
     #[inline(always)]
     unsafe fn copy<const N: usize>(&self, from: u32, len: u32, to: *mut u8) -> bool {
         // Without this the compiler would use what it knows of `len` to drop the comparisons below,
