@@ -5,7 +5,7 @@ use inspector_common::head::{HEAD_MAX, HEAD_SIZES, HeadRecord};
 use inspector_common::{Account, HeadGroup, HeadMeta, Packet, Tally};
 
 use crate::frame::{Buffer, masked};
-use crate::inspect::exactly_now_ns;
+use crate::inspect::{about_now_ns, exactly_now_ns};
 use crate::maps::{self, Scratch};
 
 /// The reader polls; it is woken only when this much has piled up, since a wake-up costs
@@ -21,15 +21,15 @@ pub(crate) fn hand_on<B: Buffer>(ctx: *mut B::Context, scratch: &Scratch, accoun
 #[inline(always)]
 fn handed_on<B: Buffer>(frame: &B, scratch: &Scratch) -> Tally {
     let Scratch { packet, step, wanted, .. } = scratch;
-    let (Some(budget), Some(control)) = (maps::BUDGETS.get_ptr_mut(0), maps::CONTROL.get(0)) else {
+    let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
         return Tally::HeadOverBudget;
     };
-    let now_ns = exactly_now_ns();
     let group = masked::<{ HeadGroup::SLOTS as u32 - 1 }>(wanted.group as usize);
     // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
-    if !unsafe { &mut *budget }.spend_at(group, now_ns, &control.limits) {
+    if !unsafe { &mut *budget }.spend_at(group, about_now_ns(), &maps::LIMITS.load()) {
         return Tally::HeadOverBudget;
     }
+    let now_ns = exactly_now_ns();
     let captured = HeadMeta::captured(packet, *wanted, frame.wire_len());
     let meta = HeadMeta::new(packet, *wanted, *step, now_ns, captured);
     let submitted = if captured <= HEAD_SIZES[0] as u16 {

@@ -9,8 +9,7 @@ use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_log_ebpf::warn;
 use inspector_common::class::CLASS_SLOTS;
 use inspector_common::{
-    Account, Control, FlowRecord, InterfaceSlot, Origin, SeriesSlot, Start, Step, Tally, Wanted,
-    classify_inner, classify_into,
+    Account, InterfaceSlot, Origin, SeriesSlot, Start, Step, Tally, Wanted, classify_inner, classify_into,
 };
 
 use crate::frame::{Buffer, masked};
@@ -28,15 +27,11 @@ pub(crate) fn frame<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch) {
     };
     account.seen += 1;
     classify_frame::<B>(ctx, scratch);
-    let mut level = 0;
-    loop {
-        one_packet::<B>(ctx, scratch, account);
-        level += 1;
-        read_back();
-        if level == 2 || scratch.packet.inner.offset == 0 {
-            return;
-        }
+    one_packet::<B>(ctx, scratch, account);
+    read_back();
+    if scratch.packet.inner.offset != 0 {
         classify_carried::<B>(ctx, scratch);
+        one_packet::<B>(ctx, scratch, account);
     }
 }
 
@@ -58,7 +53,7 @@ fn classify_carried<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch) {
     classify_inner(packet, &B::of(ctx, *wire_len));
 }
 
-#[inline(always)]
+#[inline(never)]
 fn one_packet<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch, account: &mut Account) {
     scratch.packet.is_merged = scratch.is_merged;
     let class = masked::<{ CLASS_SLOTS as u32 - 1 }>(scratch.packet.class as usize);
@@ -84,14 +79,14 @@ fn one_packet<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch, account: &
 /// Adds the packet to its flow if that is kept.
 #[inline(never)]
 fn accounted<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch, account: &mut Account) {
-    let Some(control) = maps::CONTROL.get(0) else {
+    let Some(sampler) = maps::SAMPLER.get(0) else {
         return;
     };
-    if !control.sampler.takes(&scratch.packet) {
+    if !sampler.takes(&scratch.packet) {
         account.tally(Tally::SampledOut);
         return;
     }
-    let fate = flow(scratch, control);
+    let fate = flow(scratch);
     if matches!(fate, Tally::FlowMapFull) && account.tallied(fate) == 0 {
         // Once a CPU and interface: the counter tells the rest.
         warn!(&Context(ctx.cast()), "flow map full, first on interface {}", scratch.packet.key.ifindex);
@@ -114,7 +109,7 @@ impl EbpfContext for Context {
     clippy::needless_borrows_for_generic_args,
     reason = "passed by value they would be copied to the stack"
 )]
-fn flow(scratch: &mut Scratch, control: &Control) -> Tally {
+fn flow(scratch: &mut Scratch) -> Tally {
     let Scratch { packet, step, record: first, .. } = scratch;
     let now_ns = about_now_ns();
     if let Some(record) = maps::FLOWS.get_ptr_mut(&packet.key) {
@@ -123,17 +118,17 @@ fn flow(scratch: &mut Scratch, control: &Control) -> Tally {
         let now_ns = if record.series == 0 { now_ns } else { exactly_now_ns() };
         *step = record.update(packet, now_ns);
         read_back();
-        record.series(packet, now_ns, control.series_min_gap_ns, series);
+        record.series(packet, now_ns, maps::SERIES_MIN_GAP.load(), series);
         return Tally::FlowUpdated;
     }
     let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
         return Tally::FlowGated;
     };
     // SAFETY: it is this CPU's value, and a program is not interrupted by itself.
-    if !unsafe { &mut *budget }.admit_flow(now_ns, &control.limits) {
+    if !unsafe { &mut *budget }.admit_flow(now_ns, &maps::LIMITS.load()) {
         return Tally::FlowGated;
     }
-    *first = FlowRecord::first(packet, now_ns);
+    first.begin(packet, now_ns);
     match maps::FLOWS.insert(&packet.key, &*first, 0) {
         Ok(()) => {
             *step = Step::first(packet);
@@ -175,7 +170,7 @@ fn slot(ifindex: u32) -> u32 {
 /// The time to within a tick (4 ms at most on common kernels), where the kernel has a clock that is
 /// read faster than the exact one.
 #[inline(always)]
-fn about_now_ns() -> u64 {
+pub(crate) fn about_now_ns() -> u64 {
     if maps::HAS_COARSE_CLOCK.load() == 0 {
         return exactly_now_ns();
     }

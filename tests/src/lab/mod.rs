@@ -26,7 +26,7 @@ mod wait;
 
 pub use ended::Ended;
 pub use eve::Event;
-pub use inspector::{Inspector, binary, run};
+pub use inspector::{Inspector, binary, public_binary, run};
 pub use metrics::Metrics;
 pub use namespace::{Namespace, remove_all};
 pub use network::{Network, Side};

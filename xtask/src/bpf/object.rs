@@ -107,10 +107,17 @@ pub(crate) fn cargo(root: &Path, toolchain: &Toolchain, target: &Target, verb: &
 fn rustflags(target: &Target, linker: &Path) -> OsString {
     let mut flags = OsString::from(format!("--cfg=bpf_target_arch=\"{}\"", target.arch));
     // Debug information is what bpf-linker makes BTF from. Headers are not aligned in a frame, and every
-    // kernel that inspector runs on allows the access; without the feature each byte is loaded by itself.
-    flags.push(
-        "\x1f-Cdebuginfo=2\x1f-Clink-arg=--btf\x1f-Clink-arg=--cpu-features=+allows-misaligned-mem-access",
-    );
+    // kernel that inspector runs on allows the access; without the feature each byte is loaded by itself. Unless
+    // told otherwise the linker has LLVM call functions that set and copy memory byte by byte.
+    for flag in [
+        "-Cdebuginfo=2",
+        "-Clink-arg=--btf",
+        "-Clink-arg=--cpu-features=+allows-misaligned-mem-access",
+        "-Clink-arg=--disable-expand-memcpy-in-order",
+    ] {
+        flags.push("\x1f");
+        flags.push(flag);
+    }
     flags.push("\x1f-Clinker=");
     flags.push(linker);
     flags

@@ -37,8 +37,9 @@ impl Need {
 }
 
 /// What the tests and the demo call.
-pub(crate) const TESTS: [Need; 12] = [
+pub(crate) const TESTS: [Need; 13] = [
     need("ip", "iproute2", Installed, "network namespaces and veth pairs"),
+    need("ethtool", "ethtool", Installed, "switching offloads, to see the doctor read them"),
     need("ping", "iputils-ping", Installed, "honest ICMP echo"),
     need("ptunnel-ng", "ptunnel-ng", Unpacked, "a channel in ICMP echo"),
     need("iodine", "iodine", Unpacked, "a channel in DNS names, client side"),

@@ -1,7 +1,10 @@
 //! System calls that no library offers, and marker traits: the only unsafe code of the loader.
 //!
 //! Each function states its call's return contract.
-#![expect(unsafe_code, reason = "raw system calls and Pod markers, kept in this one file")]
+#![expect(unsafe_code, reason = "raw system calls and Pod markers, kept in this one folder")]
+
+pub(super) mod bpf;
+pub(super) mod device;
 
 use std::ffi::CStr;
 use std::io;
