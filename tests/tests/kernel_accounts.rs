@@ -6,12 +6,8 @@ use inspector::dataplane::{DataPlane, Settings};
 use inspector::observation::{Event, FlowUpdate};
 use inspector_common::{Account, Budget, Class, Control, HeadGroup, Sampler, Tally};
 use inspector_tests::kernel::frames::{Random, well_formed};
-use inspector_tests::kernel::{self, PROGRAMS, XDP_PASS};
+use inspector_tests::kernel::{self, MAX_VERIFIED, PROGRAMS, XDP_PASS};
 use inspector_tests::skip;
-
-/// Verified instructions that a program may take. On Linux 6.18 it is 11,000 (multi-buffer) and
-/// 16,500 (plain); kernels differ by tens of per cent, and their limit is a million.
-const MAX_VERIFIED: u32 = 60_000;
 
 /// Runs `count` frames of every kind and many flows.
 fn flood(plane: &mut DataPlane, count: usize) {

@@ -7,6 +7,7 @@ mod lab;
 mod run;
 mod setup;
 mod test;
+mod vm;
 mod workspace;
 
 use std::path::Path;
@@ -57,6 +58,8 @@ enum Task {
         #[arg(last = true)]
         filter: Vec<String>,
     },
+    /// Boot Debian's kernels in qemu, and load, attach and try the programs on each
+    VmTest(vm::Request),
 }
 
 fn main() -> ExitCode {
@@ -87,6 +90,7 @@ fn perform(task: &Task, root: &Path) -> Result<ExitCode, Error> {
         Task::Evaluate { arguments } => return evaluate::run(root, arguments),
         Task::Bench { flags } => lab::run(root, "bench", flags)?,
         Task::Test { filter } => return test::run(root, filter),
+        Task::VmTest(request) => return vm::run(root, request),
     }
     Ok(ExitCode::SUCCESS)
 }
