@@ -6,6 +6,8 @@
 
 pub mod dns;
 pub mod icmp;
+pub mod injection;
+mod table;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
@@ -42,5 +44,6 @@ pub fn all() -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
         Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
+        Box::new(injection::Injection::new(injection::Thresholds::default())),
     ]
 }
