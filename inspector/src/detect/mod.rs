@@ -4,8 +4,12 @@
 //! evidence crosses a threshold; it may push the same one again and again as evidence grows, since
 //! [`crate::findings`] deduplicates. Detectors don't know each other, the source or the wall clock.
 
+pub mod custom;
 pub mod dns;
 pub mod icmp;
+pub(crate) mod novelty;
+pub(crate) mod pairing;
+pub(crate) mod table;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
@@ -42,5 +46,6 @@ pub fn all() -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
         Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
+        Box::new(custom::CustomProtocol::new(custom::Thresholds::default())),
     ]
 }
