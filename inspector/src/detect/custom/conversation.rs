@@ -45,7 +45,6 @@ pub(super) struct Conversation {
     has_begun: bool,
     /// A protocol that one of the payloads began like: nothing more is asked.
     is_known: bool,
-    pub(super) reported: u64,
 }
 
 /// What a payload told.
@@ -90,7 +89,6 @@ impl Conversation {
             last_ns: time,
             has_begun: false,
             is_known: false,
-            reported: 0,
         }
     }
 

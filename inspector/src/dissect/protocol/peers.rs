@@ -30,6 +30,6 @@ fn utp(m: &Message<'_>) -> bool {
 /// The header of the servers' and clients' protocol, with the length that follows it in TCP.
 fn edonkey(m: &Message<'_>) -> bool {
     let is_marked = matches!(m.byte(0), Some(0xe3 | 0xc5 | 0xd4 | 0xe4 | 0xe5));
-    let tcp = m.is_tcp && m.le32(1).is_some_and(|len| len + 5 <= m.len.max(2048) && len > 0);
+    let tcp = m.is_tcp && m.le32(1).is_some_and(|len| (1..=m.len.max(2048)).contains(&len));
     is_marked && (tcp || (!m.is_tcp && (m.has_port(4672) || m.has_port(4665))))
 }
