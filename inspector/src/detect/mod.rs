@@ -5,7 +5,9 @@
 //! [`crate::findings`] deduplicates. Detectors don't know each other, the source or the wall clock.
 
 pub mod custom;
+pub mod declared;
 pub mod dns;
+pub mod fixed;
 pub mod icmp;
 pub(crate) mod novelty;
 pub(crate) mod pairing;
@@ -47,5 +49,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
         Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
         Box::new(custom::CustomProtocol::new(custom::Thresholds::default())),
+        Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default())),
+        Box::new(fixed::FixedFormat::new(fixed::Thresholds::default())),
     ]
 }

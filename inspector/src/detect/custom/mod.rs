@@ -20,6 +20,7 @@ use inspector_common::{Class, FlowKey};
 
 use self::conversation::{Conversation, Told, Verdict};
 use self::opening::Opening;
+pub(crate) use self::randomness::is_random as looks_random;
 use self::raw::Raw;
 use super::Detector;
 use super::pairing::Link;

@@ -19,7 +19,7 @@ const PAIRS_SIGMA: f64 = 4.0;
 const PRINTABLE_RUN: usize = 20;
 
 /// Whether `bytes`, of at least [`LEAST`], may be uniformly random.
-pub(super) fn is_random(bytes: &[u8]) -> bool {
+pub(crate) fn is_random(bytes: &[u8]) -> bool {
     let n = bytes.len() as f64;
     let mut counts = [0_u16; 256];
     let (mut bits, mut run, mut longest, mut printable) = (0, 0, 0, 0_usize);
