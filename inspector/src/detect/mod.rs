@@ -4,10 +4,16 @@
 //! evidence crosses a threshold; it may push the same one again and again as evidence grows, since
 //! [`crate::findings`] deduplicates. Detectors don't know each other, the source or the wall clock.
 
+pub mod custom;
+pub mod declared;
 pub mod dns;
+pub mod fixed;
 pub mod icmp;
 pub mod injection;
+pub(crate) mod novelty;
+pub(crate) mod pairing;
 mod table;
+pub(crate) mod table;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
@@ -45,5 +51,8 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
         Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
         Box::new(injection::Injection::new(injection::Thresholds::default())),
+        Box::new(custom::CustomProtocol::new(custom::Thresholds::default())),
+        Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default())),
+        Box::new(fixed::FixedFormat::new(fixed::Thresholds::default())),
     ]
 }

@@ -1,7 +1,11 @@
 //! Dissectors: bytes become typed messages. They cope with anything, cut or hostile.
 
+pub mod dhcp;
 pub mod dns;
+pub mod fixed;
 pub mod icmp;
+pub mod ntp;
+pub mod protocol;
 
 use inspector_common::Class;
 
