@@ -5,7 +5,14 @@
 //! [`crate::findings`] deduplicates. Detectors don't know each other, the source or the wall clock.
 
 pub mod dns;
+pub mod http;
 pub mod icmp;
+mod masquerade;
+mod noise;
+mod table;
+pub mod tls;
+#[cfg(test)]
+mod traffic;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
@@ -42,5 +49,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
         Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
+        Box::new(http::Http::new(http::Thresholds::default())),
+        Box::new(tls::Tls::new(tls::Thresholds::default())),
     ]
 }

@@ -1,7 +1,9 @@
 //! Dissectors: bytes become typed messages. They cope with anything, cut or hostile.
 
 pub mod dns;
+pub mod http;
 pub mod icmp;
+pub mod tls;
 
 use inspector_common::Class;
 
