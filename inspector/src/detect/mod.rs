@@ -8,12 +8,17 @@ pub mod custom;
 pub mod declared;
 pub mod dns;
 pub mod fixed;
+pub mod http;
 pub mod icmp;
 pub mod injection;
+mod masquerade;
+mod noise;
 pub(crate) mod novelty;
 pub(crate) mod pairing;
-mod table;
 pub(crate) mod table;
+pub mod tls;
+#[cfg(test)]
+mod traffic;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
@@ -54,5 +59,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(custom::CustomProtocol::new(custom::Thresholds::default())),
         Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default())),
         Box::new(fixed::FixedFormat::new(fixed::Thresholds::default())),
+        Box::new(http::Http::new(http::Thresholds::default())),
+        Box::new(tls::Tls::new(tls::Thresholds::default())),
     ]
 }

@@ -3,9 +3,11 @@
 pub mod dhcp;
 pub mod dns;
 pub mod fixed;
+pub mod http;
 pub mod icmp;
 pub mod ntp;
 pub mod protocol;
+pub mod tls;
 
 use inspector_common::Class;
 
