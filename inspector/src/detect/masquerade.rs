@@ -205,7 +205,11 @@ impl Masquerade {
         }
         side.add(payload, head.payload_len());
         let is_udp = key.protocol == UDP;
-        connection.is_known = if is_udp { is_known_datagram(payload) } else { is_known_stream(payload) };
+        connection.is_known = if is_udp {
+            is_known_datagram(payload)
+        } else {
+            is_known_stream(payload) || is_framed(payload, observation.head.payload_len())
+        };
         let (signature, evidence) = connection.verdict(self.place, is_udp)?;
         connection.is_reported = true;
         Some(connection.finding(signature, evidence, Subject::of(key, to_server)))
@@ -300,6 +304,12 @@ fn is_known_stream(payload: &[u8]) -> bool {
     let is_text = payload.len() >= 4
         && payload.iter().take(16).all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..=0x7e));
     is_text || tls::is_handshake(payload)
+}
+
+/// Whether a stream's payload is one message behind its length, as OpenVPN's over TCP: by chance once in 65,536.
+/// A tunnel that frames its messages in the open is a VPN's, which [`super::declared`] names.
+fn is_framed(payload: &[u8], len: u32) -> bool {
+    payload.first_chunk().is_some_and(|length| u32::from(u16::from_be_bytes(*length)) + 2 == len)
 }
 
 /// Whether a datagram is QUIC's (long header with a version that was ever in use), DTLS or STUN.
