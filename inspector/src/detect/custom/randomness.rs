@@ -59,7 +59,7 @@ pub(super) mod tests {
                 state ^= state << 13;
                 state ^= state >> 7;
                 state ^= state << 17;
-                (state >> 32) as u8
+                state.to_le_bytes()[4]
             })
             .collect()
     }
