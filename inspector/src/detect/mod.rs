@@ -12,6 +12,8 @@ pub mod icmp;
 pub(crate) mod novelty;
 pub(crate) mod pairing;
 pub(crate) mod table;
+#[cfg(test)]
+mod wire;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};

@@ -80,8 +80,8 @@ impl Framing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::randomness::tests::noise;
     use super::*;
+    use crate::detect::wire::noise;
 
     fn framing(header: impl Fn(u64) -> Vec<u8>) -> Framing {
         let mut framing = Framing::default();
