@@ -19,6 +19,8 @@ pub(crate) mod table;
 pub mod tls;
 #[cfg(test)]
 mod traffic;
+#[cfg(test)]
+mod wire;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};

@@ -77,3 +77,12 @@ impl<D: Detector> Bench<D> {
         self.detector.observe(&observation, &mut self.findings);
     }
 }
+
+/// The bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

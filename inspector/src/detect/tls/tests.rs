@@ -8,7 +8,7 @@ fn bench() -> Bench<Tls> {
 }
 
 fn hex(len: usize, seed: u64) -> String {
-    ciphertext(len, seed).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::detect::traffic::hex(&ciphertext(len, seed))
 }
 
 #[test]
