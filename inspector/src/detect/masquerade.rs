@@ -205,7 +205,8 @@ impl Masquerade {
         }
         side.add(payload, head.payload_len());
         let is_udp = key.protocol == UDP;
-        connection.is_known = if is_udp { is_known_datagram(payload) } else { is_known_stream(payload) };
+        connection.is_known =
+            if is_udp { is_known_datagram(payload) } else { is_known_stream(payload, head.payload_len()) };
         let (signature, evidence) = connection.verdict(self.place, is_udp)?;
         connection.is_reported = true;
         Some(connection.finding(signature, evidence, Subject::of(key, to_server)))
@@ -295,8 +296,14 @@ impl Connection {
     }
 }
 
-/// Whether a stream's payload begins like a protocol that says what it is: TLS, or text.
-fn is_known_stream(payload: &[u8]) -> bool {
+/// Whether a stream's payload begins like a protocol that says what it is: TLS, text, or OpenVPN (its length, and
+/// a hard reset).
+fn is_known_stream(payload: &[u8], len: u32) -> bool {
+    if let [high, low, 0x38 | 0x40 | 0x50, ..] = *payload
+        && u32::from(u16::from_be_bytes([high, low])) + 2 == len
+    {
+        return true;
+    }
     let is_text = payload.len() >= 4
         && payload.iter().take(16).all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..=0x7e));
     is_text || tls::is_handshake(payload)

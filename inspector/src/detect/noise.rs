@@ -55,7 +55,8 @@ pub(super) mod tests {
     #[test]
     fn ciphertext_is_uniform_and_text_and_headers_are_not() {
         let lens = [48, 64, 100, 300, 1400];
-        let uniform = |len| (0..2000).filter(|seed| is_uniform(&ciphertext(len, *seed)) == Some(true)).count();
+        let uniform =
+            |len| (0..2000).filter(|seed| is_uniform(&ciphertext(len, *seed)) == Some(true)).count();
         for len in lens {
             assert!(uniform(len) >= 1990, "{len}");
         }

@@ -225,7 +225,10 @@ impl Account {
             let mut bytes = 0_u32;
             token::each(etag, Place::Field, |token| bytes = bytes.saturating_add(token.bytes));
             let is_new = self.remember(stable_hash(&[opaque_tag(etag)]));
-            self.tally(Carrier::Etag, if is_new && bytes >= t.etag_bytes && !is_hash(etag) { bytes } else { 0 });
+            self.tally(
+                Carrier::Etag,
+                if is_new && bytes >= t.etag_bytes && !is_hash(etag) { bytes } else { 0 },
+            );
         }
         if let Some(bytes) = asked.validator {
             let is_alien = status == 200 && etag.is_none() && message.is_complete();

@@ -100,7 +100,9 @@ impl Carried {
                 Some(Self::Socks)
             }
             [0x45, _, high, low, _, _, _, _, ttl, 1 | 6 | 17, ..]
-                if ttl > 0 && data.len() >= 20 && usize::from(u16::from_be_bytes([high, low])) >= data.len() =>
+                if ttl > 0
+                    && data.len() >= 20
+                    && usize::from(u16::from_be_bytes([high, low])) >= data.len() =>
             {
                 let words = data.get(..20)?.chunks_exact(2).map(|word| match word {
                     [high, low] => u32::from(u16::from_be_bytes([*high, *low])),

@@ -21,8 +21,12 @@ static SET_COOKIE: Signature = signature(
 );
 static HEADER: Signature =
     signature(9_103_003, "Covert channel in HTTP header fields", "EN4 State/Value Modulation (header)", LOOK);
-static PATH: Signature =
-    signature(9_103_004, "Covert channel in paths of HTTP requests", "EN4 State/Value Modulation (URL)", LOOK);
+static PATH: Signature = signature(
+    9_103_004,
+    "Covert channel in paths of HTTP requests",
+    "EN4 State/Value Modulation (URL)",
+    LOOK,
+);
 
 /// What decides for a carrier: signature, name of the count, its threshold, and the least bytes.
 fn rule(carrier: Carrier, t: &Thresholds) -> (&'static Signature, &'static str, u32, u32) {

@@ -155,11 +155,9 @@ fn websocket(first: &[u8]) -> Bench<Http> {
 
 #[test]
 fn other_protocols_in_websockets_alert_and_messages_of_applications_do_not() {
-    for tunnel in [
-        &b"SSH-2.0-OpenSSH_9.6\r\n"[..],
-        b"GET / HTTP/1.1\r\nHost: x\r\n",
-        &[22, 3, 1, 1, 0, 1, 0, 0, 250],
-    ] {
+    for tunnel in
+        [&b"SSH-2.0-OpenSSH_9.6\r\n"[..], b"GET / HTTP/1.1\r\nHost: x\r\n", &[22, 3, 1, 1, 0, 1, 0, 0, 250]]
+    {
         assert_eq!(websocket(tunnel).alerts(), 1, "{tunnel:?}");
     }
     for message in [&b"{\"type\":\"hello\"}"[..], b"42[\"message\"", b"RFB 003.008\n", &[0x10, 0x1f, 0, 4]] {

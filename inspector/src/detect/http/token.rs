@@ -36,9 +36,8 @@ pub(super) fn unescape(value: &[u8]) -> Cow<'_, [u8]> {
     let mut at = 0;
     while let Some(byte) = value.get(at) {
         let escaped = digit(value.get(at + 1)).zip(digit(value.get(at + 2))).filter(|_| *byte == b'%');
-        let (byte, step) = escaped.map_or((*byte, 1), |(high, low)| {
-            (u8::try_from(high * 16 + low).unwrap_or(*byte), 3)
-        });
+        let (byte, step) =
+            escaped.map_or((*byte, 1), |(high, low)| (u8::try_from(high * 16 + low).unwrap_or(*byte), 3));
         decoded.push(byte);
         at += step;
     }
@@ -148,8 +147,8 @@ mod tests {
             "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImFiYyJ9",
             "1700000000000000000000",
         ] {
-            assert_eq!(bytes(value, Place::Path), [], "{value}");
-            assert_eq!(bytes(value, Place::Field), [], "{value}");
+            assert!(bytes(value, Place::Path).is_empty(), "{value}");
+            assert!(bytes(value, Place::Field).is_empty(), "{value}");
         }
     }
 }

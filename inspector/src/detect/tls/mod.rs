@@ -184,7 +184,8 @@ impl Tls {
         let Some(name) = name else { return };
         let Some(domain) = psl::domain_str(&name) else { return };
         let labels = name.strip_suffix(domain).unwrap_or_default().trim_end_matches('.');
-        let bytes: u32 = labels.split('.').map(label_bytes).filter(|n| *n >= self.thresholds.label_bytes).sum();
+        let bytes: u32 =
+            labels.split('.').map(label_bytes).filter(|n| *n >= self.thresholds.label_bytes).sum();
         if bytes == 0 {
             return;
         }

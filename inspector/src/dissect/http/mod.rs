@@ -53,7 +53,9 @@ impl<'a> Message<'a> {
         let is_method = space >= 3 && method.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'-');
         let end = rest.iter().rposition(|byte| *byte == b' ');
         let target = match end {
-            Some(end) if rest.get(end + 1..).is_some_and(|tail| tail.starts_with(b"HTTP/1.")) => rest.get(..end)?,
+            Some(end) if rest.get(end + 1..).is_some_and(|tail| tail.starts_with(b"HTTP/1.")) => {
+                rest.get(..end)?
+            }
             // The line is cut, in the target or in the version.
             _ if !is_whole => rest,
             _ => return None,
@@ -114,7 +116,8 @@ mod tests {
 
     #[test]
     fn requests_and_responses_are_read() {
-        let message = Message::parse(b"GET /a?b HTTP/1.1\r\nHost: x\r\nodd\r\ncookie:  a=b \r\n\r\nrest").unwrap();
+        let message =
+            Message::parse(b"GET /a?b HTTP/1.1\r\nHost: x\r\nodd\r\ncookie:  a=b \r\n\r\nrest").unwrap();
         assert_eq!(message.start, Start::Request(b"GET", b"/a?b"));
         assert_eq!(message.field(b"Cookie"), Some(&b"a=b"[..]));
         assert_eq!(message.fields().count(), 2);

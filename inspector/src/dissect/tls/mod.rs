@@ -137,7 +137,8 @@ pub fn certificate(payload: &[u8]) -> Option<&[u8]> {
                 let len = body.number(3)?;
                 let certificate = body.piece(len);
                 // SEQUENCE { SEQUENCE { [0] version, serial number …
-                return (certificate.len() >= 64 && certificate.first() == Some(&0x30)).then_some(certificate);
+                return (certificate.len() >= 64 && certificate.first() == Some(&0x30))
+                    .then_some(certificate);
             }
         }
     }
@@ -163,7 +164,8 @@ pub(crate) mod tests {
         let names = prefixed(2, &[&[0][..], &prefixed(2, name.as_bytes())].concat());
         let protocols = prefixed(2, &prefixed(1, b"h2"));
         let extensions = [&[0, 0][..], &prefixed(2, &names), &[0, 16], &prefixed(2, &protocols)].concat();
-        let body = [&[3, 3][..], &[7; 32], &[0], &[0, 2, 0x13, 1], &[1, 0], &prefixed(2, &extensions)].concat();
+        let body =
+            [&[3, 3][..], &[7; 32], &[0], &[0, 2, 0x13, 1], &[1, 0], &prefixed(2, &extensions)].concat();
         record(1, &body)
     }
 
