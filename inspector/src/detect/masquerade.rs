@@ -91,6 +91,8 @@ struct Side {
     common: u8,
     /// Whether all began with their length, 16 bits in network order.
     is_framed: bool,
+    /// A bit for each length modulo 16, the size of a cipher's block.
+    residues: u16,
     /// Begins with a TLS record of application data.
     early_data: u32,
     /// Without the bit that QUIC fixes.
@@ -141,6 +143,7 @@ impl Side {
         let framed = matches!(payload, [high, low, ..]
             if u32::from(u16::from_be_bytes([*high, *low])) + 2 == len);
         self.is_framed &= framed;
+        self.residues |= 1 << (len & 15);
         self.early_data += u32::from(matches!(payload, [23, 3, 1..=4, ..]));
         self.unfixed += u32::from(payload.first().is_some_and(|byte| byte & 0x40 == 0));
     }
@@ -250,6 +253,11 @@ impl Connection {
                 .then(|| (&NOT_TLS, count("tls_data_without_handshake", data, EARLY_DATA)));
         }
         if !up.is_bare() || !down.is_bare() {
+            return None;
+        }
+        // OpenVPN with a static key has no header but lengths: of a hash, and whole blocks of a cipher.
+        let is_blocks = (up.residues | down.residues).is_power_of_two();
+        if up.is_framed && down.is_framed && is_blocks {
             return None;
         }
         let uniform = up.uniform.max(down.uniform);

@@ -9,6 +9,7 @@ pub mod http;
 pub mod icmp;
 mod masquerade;
 mod noise;
+pub mod smb;
 mod table;
 pub mod tls;
 #[cfg(test)]
@@ -51,5 +52,6 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
         Box::new(http::Http::new(http::Thresholds::default())),
         Box::new(tls::Tls::new(tls::Thresholds::default())),
+        Box::new(smb::Smb::new(smb::Thresholds::default())),
     ]
 }

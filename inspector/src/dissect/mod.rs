@@ -3,6 +3,7 @@
 pub mod dns;
 pub mod http;
 pub mod icmp;
+pub mod smb;
 pub mod tls;
 
 use inspector_common::Class;

@@ -125,7 +125,7 @@ fn opaque_headers_alert_and_identifiers_and_signatures_do_not() {
     covert.connect();
     plain.connect();
     for n in 0..30 {
-        ask(&mut covert, "/", &format!("X-Trace: {}\r\n", code(70, n)));
+        ask(&mut covert, "/", &format!("X-Trace: {}\r\n", code(72, n)));
         answer(&mut covert, 200, "");
         let signature: String = ciphertext(32, n).iter().map(|byte| format!("{byte:02x}")).collect();
         let signed = format!("X-Signature: sha256={signature}\r\nAuthorization: Bearer {}\r\n", code(90, n));
@@ -155,12 +155,21 @@ fn websocket(first: &[u8]) -> Bench<Http> {
 
 #[test]
 fn other_protocols_in_websockets_alert_and_messages_of_applications_do_not() {
-    for tunnel in
-        [&b"SSH-2.0-OpenSSH_9.6\r\n"[..], b"GET / HTTP/1.1\r\nHost: x\r\n", &[22, 3, 1, 1, 0, 1, 0, 0, 250]]
-    {
+    for tunnel in [
+        &b"SSH-2.0-OpenSSH_9.6\r\n"[..],
+        b"GET / HTTP/1.1\r\nHost: intranet\r\n",
+        &[22, 3, 1, 1, 0, 1, 0, 0, 250],
+    ] {
         assert_eq!(websocket(tunnel).alerts(), 1, "{tunnel:?}");
     }
-    for message in [&b"{\"type\":\"hello\"}"[..], b"42[\"message\"", b"RFB 003.008\n", &[0x10, 0x1f, 0, 4]] {
+    for message in [
+        &b"{\"type\":\"hello\"}"[..],
+        b"GET /;post HTTP/1.1\r\nHost: www.example\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"42[\"message\"",
+        b"RFB 003.008\n",
+        &[0x10, 0x1f, 0, 4],
+    ] {
         assert_eq!(websocket(message).findings, [], "{message:?}");
     }
 }
