@@ -327,8 +327,7 @@ fn is_known_datagram(payload: &[u8]) -> bool {
                 || matches!([v0, v1, v2, v3], [b'Q' | b'T', b'0', b'0'..=b'9', b'0'..=b'9'])
                 || version & 0x0f0f_0f0f == 0x0a0a_0a0a
         }
-        [20..=26, 254 | 1, 253..=255 | 0, ..] => true,
-        [_, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] => true,
+        [20..=26, 254 | 1, 253..=255 | 0, ..] | [_, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] => true,
         // Google's QUIC before version 46 has its version after flags and connection identifier.
         [flags, ..] if flags & 1 != 0 && payload.get(9) == Some(&b'Q') => true,
         _ => false,

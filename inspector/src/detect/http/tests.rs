@@ -2,7 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::*;
-use crate::detect::noise::tests::ciphertext;
+use crate::detect::noise::tests::{ciphertext, hex};
 use crate::detect::traffic::Bench;
 
 fn bench() -> Bench<Http> {
@@ -77,7 +77,7 @@ fn set_cookies_that_are_never_returned_alert_unless_the_client_keeps_none() {
 
 #[test]
 fn validators_that_were_never_given_alert_and_caches_do_not() {
-    let hex = |seed| ciphertext(32, seed).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |seed| hex(&ciphertext(32, seed));
     let (mut covert, mut cache) = (bench(), bench());
     covert.connect();
     cache.connect();
@@ -127,7 +127,7 @@ fn opaque_headers_alert_and_identifiers_and_signatures_do_not() {
     for n in 0..30 {
         ask(&mut covert, "/", &format!("X-Trace: {}\r\n", code(72, n)));
         answer(&mut covert, 200, "");
-        let signature: String = ciphertext(32, n).iter().map(|byte| format!("{byte:02x}")).collect();
+        let signature = hex(&ciphertext(32, n));
         let signed = format!("X-Signature: sha256={signature}\r\nAuthorization: Bearer {}\r\n", code(90, n));
         ask(&mut plain, "/", &signed);
         answer(&mut plain, 200, &format!("X-Amz-Id-2: {}\r\n", code(57, n)));
