@@ -207,9 +207,12 @@ impl Masquerade {
             return None;
         }
         side.add(payload, head.payload_len());
-        let is_udp = key.protocol == UDP;
-        connection.is_known =
-            if is_udp { is_known_datagram(payload) } else { is_known_stream(payload, head.payload_len()) };
+        let (is_udp, is_first) = (key.protocol == UDP, side.payloads == 1);
+        connection.is_known = if is_udp {
+            is_known_datagram(payload)
+        } else {
+            is_known_stream(payload) || (is_first && is_openvpn(payload, head.payload_len()))
+        };
         let (signature, evidence) = connection.verdict(self.place, is_udp)?;
         connection.is_reported = true;
         Some(connection.finding(signature, evidence, Subject::of(key, to_server)))
@@ -304,14 +307,16 @@ impl Connection {
     }
 }
 
-/// Whether a stream's payload begins like a protocol that says what it is: TLS, text, or OpenVPN (its length, and
-/// a hard reset).
-fn is_known_stream(payload: &[u8], len: u32) -> bool {
-    if let [high, low, 0x38 | 0x40 | 0x50, ..] = *payload
-        && u32::from(u16::from_be_bytes([high, low])) + 2 == len
-    {
-        return true;
-    }
+/// Whether a stream's first payload of one side is OpenVPN's: its length, and a hard reset. Those of the first
+/// versions are short, with the longest authentication about 100 bytes; that of the third brings a key along.
+fn is_openvpn(payload: &[u8], len: u32) -> bool {
+    let [high, low, opcode, ..] = *payload else { return false };
+    let is_reset = opcode == 0x50 || (matches!(opcode, 0x38 | 0x40) && len <= 128);
+    is_reset && u32::from(u16::from_be_bytes([high, low])) + 2 == len
+}
+
+/// Whether a stream's payload begins like a protocol that says what it is: TLS, or text.
+fn is_known_stream(payload: &[u8]) -> bool {
     let is_text = payload.len() >= 4
         && payload.iter().take(16).all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..=0x7e));
     is_text || tls::is_handshake(payload)
