@@ -15,6 +15,7 @@ mod masquerade;
 mod noise;
 pub(crate) mod novelty;
 pub(crate) mod pairing;
+pub mod smb;
 pub(crate) mod table;
 pub mod tls;
 #[cfg(test)]
@@ -63,5 +64,6 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(fixed::FixedFormat::new(fixed::Thresholds::default())),
         Box::new(http::Http::new(http::Thresholds::default())),
         Box::new(tls::Tls::new(tls::Thresholds::default())),
+        Box::new(smb::Smb::new(smb::Thresholds::default())),
     ]
 }

@@ -117,7 +117,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
-    use crate::detect::noise::tests::ciphertext;
+    use crate::detect::noise::tests::{ciphertext, hex};
 
     fn bytes(value: &str, place: Place) -> Vec<u32> {
         let mut all = Vec::new();
@@ -132,8 +132,8 @@ mod tests {
         };
         assert!(found(|b| STANDARD.encode(b), 96) >= 480);
         assert!(found(|b| URL_SAFE_NO_PAD.encode(b), 30) >= 450);
-        assert!(found(crate::detect::traffic::hex, 32) >= 490);
-        assert_eq!(bytes("TW=JTH6Zv0RGDzEsKqGYY0aZ3wWutNn4Vlh1HK0rlw%3D%3D; lang=en", Place::Field), [31]);
+        assert!(found(hex, 32) >= 490);
+        assert_eq!(bytes("TW=JTH6Zv0RGDzEsKqGYY0aZ3wWutNn4Vlh1HK0rlw%3D%3D; lang=en", Place::Field), [29]);
     }
 
     #[test]
@@ -147,8 +147,8 @@ mod tests {
             "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImFiYyJ9",
             "1700000000000000000000",
         ] {
-            assert_eq!(bytes(value, Place::Path), [0u32; 0], "{value}");
-            assert_eq!(bytes(value, Place::Field), [0u32; 0], "{value}");
+            assert!(bytes(value, Place::Path).is_empty(), "{value}");
+            assert!(bytes(value, Place::Field).is_empty(), "{value}");
         }
     }
 }
