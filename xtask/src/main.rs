@@ -3,6 +3,7 @@
 mod bpf;
 mod demo;
 mod error;
+mod evaluate;
 mod run;
 mod setup;
 mod test;
@@ -36,6 +37,13 @@ enum Task {
     },
     /// Show inspector at work: covert channels and ordinary traffic between network namespaces, in half a minute
     Demo,
+    /// Count what the detectors find in a corpus of labelled captures; --help shows the filters
+    #[command(disable_help_flag = true)]
+    Evaluate {
+        /// Filters and flags
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<String>,
+    },
     /// Run every check and test; with arguments for `cargo test`, only the tests
     Test {
         /// Arguments of `cargo test`
@@ -68,6 +76,7 @@ fn perform(task: &Task, root: &Path) -> Result<ExitCode, Error> {
         }
         Task::Run { flags } => run::run(root, flags)?,
         Task::Demo => demo::run(root)?,
+        Task::Evaluate { flags } => evaluate::run(root, flags)?,
         Task::Test { filter } => return test::run(root, filter),
     }
     Ok(ExitCode::SUCCESS)

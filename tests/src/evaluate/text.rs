@@ -9,6 +9,9 @@ use super::{Apart, ChannelRow, Evaluation, Floors, Found, Outcome, Summary, Verd
 /// Alerts that are shown of one capture in the list of false ones.
 const FALSE_ALERTS_SHOWN: usize = 5;
 
+/// Least width of the column of channels and labels.
+const NAME_WIDTH: usize = 18;
+
 const BOLD: &str = "1";
 const RED: &str = "1;31";
 const YELLOW: &str = "33";
@@ -107,43 +110,44 @@ impl Text<'_> {
 
     fn channels(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Summary { channels, optional, .. } = self.summary;
-        if !channels.is_empty() || !optional.is_empty() {
-            writeln!(
-                f,
-                "{}",
-                self.paint(BOLD, "channel                 files  detected  first alert  slowest  by")
-            )?;
+        if channels.is_empty() && optional.is_empty() {
+            return Ok(());
         }
+        let optional = optional.iter().map(|((label, name), row)| (format!("{name} ({label})"), row));
+        let optional: Vec<_> = optional.collect();
+        let names = channels.keys().copied().chain(optional.iter().map(|(name, _)| name.as_str()));
+        let width = names.map(str::len).max().unwrap_or_default().max(NAME_WIDTH);
+        let heading = format!("{:<width$}  files  detected  first alert  slowest  by", "channel");
+        writeln!(f, "{}", self.paint(BOLD, heading))?;
         for (name, row) in channels {
-            self.channel(f, name, row, if row.detected < row.files { YELLOW } else { "" })?;
+            self.channel(f, &format!("{name:<width$}"), row, row.detected < row.files)?;
         }
         if !optional.is_empty() {
             writeln!(f, "{}", self.paint(FAINT, "an alert is welcome, none is no miss:"))?;
         }
-        for ((label, name), row) in optional {
-            self.channel(f, &format!("{name} ({label})"), row, "")?;
+        for (name, row) in optional {
+            self.channel(f, &format!("{name:<width$}"), row, false)?;
         }
-        if channels.is_empty() && optional.is_empty() { Ok(()) } else { writeln!(f) }
+        writeln!(f)
     }
 
-    fn channel(&self, f: &mut Formatter<'_>, name: &str, row: &ChannelRow, style: &str) -> fmt::Result {
+    fn channel(&self, f: &mut Formatter<'_>, name: &str, row: &ChannelRow, is_bad: bool) -> fmt::Result {
         let packet = |packet: Option<u64>| packet.map_or_else(|| "-".to_owned(), thousands);
         let detected = format!("{:>8}", row.detected);
-        let detected = if style.is_empty() { detected } else { self.paint(style, detected) };
+        let detected = if is_bad { self.paint(YELLOW, detected) } else { detected };
         let by: Vec<String> = row.detectors.iter().map(|(name, count)| format!("{name} {count}")).collect();
         let (median, max) = (packet(row.median_first_alert()), packet(row.max_first_alert()));
-        let line =
-            format!("{name:<24}{:>5}  {detected}  {median:>11}  {max:>7}  {}", row.files, by.join(", "));
+        let line = format!("{name}  {:>5}  {detected}  {median:>11}  {max:>7}  {}", row.files, by.join(", "));
         writeln!(f, "{}", line.trim_end())
     }
 
     fn labels(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.paint(BOLD, "label                   files    alerts"))?;
+        writeln!(f, "{}", self.paint(BOLD, format!("{:<NAME_WIDTH$}  files    alerts", "label")))?;
         for (label, row) in &self.summary.labels {
             let alerts = format!("{:>8}", thousands(row.alerts as u64));
             let is_bad = label.forbids_alerts() && row.alerts > 0;
             let alerts = if is_bad { self.paint(RED, alerts) } else { alerts };
-            writeln!(f, "{label:<22}{:>7}  {alerts}", thousands(row.files as u64))?;
+            writeln!(f, "{label:<NAME_WIDTH$}{:>7}  {alerts}", thousands(row.files as u64))?;
         }
         writeln!(f)
     }
@@ -310,9 +314,9 @@ mod tests {
     fn counts_misses_false_alerts_and_failures_are_there() {
         let text = text(|_| ());
         for line in [
-            "iodine                      1         1        1,234    1,234  dns-volume 1",
-            "ttl                         1         0            -        -",
-            "benign                      1         1",
+            "iodine                  1         1        1,234    1,234  dns-volume 1",
+            "ttl                     1         0            -        -",
+            "benign                  1         1",
             "  ttl                 missed.pcap  made up",
             "       #9  MEDIUM  dns-volume 0.50  10.0.0.5 → 192.0.2.7:53, evil\\u{1b}.example",
             "           name_bytes 332 (threshold 300), skew 0.1235",
