@@ -290,7 +290,7 @@ mod tests {
     use crate::evaluate::outcome::tests::{alerted, capture, evaluation};
     use crate::evaluate::{End, Exceptions};
 
-    fn text(edit: impl FnOnce(&mut Text<'_>)) -> String {
+    fn text(findings: Option<Severity>, verdict: Option<&Verdict>, colour: bool) -> String {
         let mut outcomes = vec![
             alerted(
                 capture("found.pcap", Label::Covert, Some("iodine")),
@@ -304,15 +304,14 @@ mod tests {
         let evaluation = evaluation(outcomes);
         let exceptions = Exceptions::default();
         let summary = Summary::new(&evaluation, &exceptions);
-        let mut text =
-            Text { evaluation: &evaluation, summary: &summary, floors: None, findings: None, colour: false };
-        edit(&mut text);
-        text.to_string()
+        let floors = Floors::default();
+        let floors = verdict.map(|verdict| (&floors, verdict));
+        Text { evaluation: &evaluation, summary: &summary, floors, findings, colour }.to_string()
     }
 
     #[test]
     fn counts_misses_false_alerts_and_failures_are_there() {
-        let text = text(|_| ());
+        let text = text(None, None, false);
         for line in [
             "iodine                  1         1        1,234    1,234  dns-volume 1",
             "ttl                     1         0            -        -",
@@ -332,12 +331,12 @@ mod tests {
 
     #[test]
     fn findings_are_shown_down_to_the_severity_that_is_asked_for() {
-        let all = text(|text| text.findings = Some(Severity::Info));
+        let all = text(Some(Severity::Info), None, false);
         assert!(
             all.starts_with("found.pcap  [covert iodine] 100 packets\n       #2  INFO    observation"),
             "{all}"
         );
-        let alerts = text(|text| text.findings = Some(Severity::Medium));
+        let alerts = text(Some(Severity::Medium), None, false);
         assert!(alerts.starts_with("found.pcap  [covert iodine] 100 packets\n    #1234  MEDIUM"), "{alerts}");
     }
 
@@ -345,10 +344,9 @@ mod tests {
     fn the_verdict_is_there_and_colours_only_where_they_are_wanted() {
         let verdict =
             Verdict { broken: vec!["ttl: low".to_owned()], hints: vec!["rise".to_owned()], unchecked: 3 };
-        let floors = Floors::default();
-        let plain = text(|text| text.floors = Some((&floors, &verdict)));
+        let plain = text(None, Some(&verdict), false);
         assert!(plain.contains("hint    rise\nBROKEN  ttl: low\nfloors not looked at"), "{plain}");
-        let painted = text(|text| text.colour = true);
+        let painted = text(None, None, true);
         assert!(painted.contains("\u{1b}[1;31mFAILED\u{1b}[0m"), "{painted}");
     }
 
