@@ -67,7 +67,7 @@ impl<D: Detector> Wire<D> {
         let (src, dst, from, to) = ends(to_server, ports[0], ports[1]);
         let mut segment = [from, to].map(u16::to_be_bytes).concat();
         segment.extend(seq.to_be_bytes());
-        segment.extend([0, 0, 0, if flags & ACK == 0 { 0 } else { 1 }, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        segment.extend([0, 0, 0, u8::from(flags & ACK != 0), 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
         segment.extend(payload);
         self.ip(src, dst, 6, &segment);
     }
