@@ -181,7 +181,7 @@ fn tunnel(connection: &Connection, carried: Carried, subject: Subject) -> Findin
     // SSH through a proxy is how administrators get out of networks that have one.
     let severity = match carried {
         _ if is_proxy => Severity::Low,
-        Carried::Socks => Severity::Medium,
+        Carried::Http | Carried::Socks => Severity::Medium,
         Carried::Tls | Carried::Ssh | Carried::Ip => Severity::High,
     };
     Finding {
