@@ -73,6 +73,6 @@ fn without_native_support_it_falls_back_and_says_so() {
         }
         let events = inspector.stop();
         // The test's own look at the metrics is HTTP on an unusual port: an observation.
-        assert!(!events.iter().any(|event| event.is_alert()), "{events:?}");
+        assert!(!events.iter().any(inspector_tests::lab::Event::is_alert), "{events:?}");
     }
 }
