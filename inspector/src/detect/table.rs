@@ -1,6 +1,7 @@
 //! A table of bounded size that detectors share: no growth, no rehashing, no long evictions.
 
 use std::hash::{BuildHasher, Hash};
+use std::ops::Range;
 
 use foldhash::quality::FixedState;
 
@@ -22,7 +23,9 @@ pub(crate) trait Entry {
 /// longest idle among equals, so one that carries evidence stays while others come and go.
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
-    slots: Box<[Option<(K, V)>]>,
+    /// Keys by slot, apart from the entries so that a set's are close together; one of an empty slot is stale.
+    keys: Box<[Option<K>]>,
+    slots: Box<[Option<V>]>,
     used: usize,
     sweep: usize,
 }
@@ -31,35 +34,43 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     /// A table of at least `capacity` entries, rounded up to a power of two of sets.
     pub(crate) fn new(capacity: usize) -> Self {
         let slots = capacity.div_ceil(WAYS).next_power_of_two() * WAYS;
-        Self { slots: (0..slots).map(|_| None).collect(), used: 0, sweep: 0 }
+        Self { keys: vec![None; slots].into(), slots: (0..slots).map(|_| None).collect(), used: 0, sweep: 0 }
     }
 
-    fn set(&self, key: &K) -> usize {
+    /// The slots that the key may be in.
+    fn set(&self, key: &K) -> Range<usize> {
         let hash = FixedState::default().hash_one(key);
-        usize::try_from(hash & u64::from(u32::MAX)).unwrap_or(0) & (self.slots.len() / WAYS - 1)
+        let set = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or(0) & (self.slots.len() / WAYS - 1);
+        set * WAYS..(set + 1) * WAYS
+    }
+
+    /// Which of its slots the key is in.
+    fn place(&self, set: Range<usize>, key: &K) -> Option<usize> {
+        let (keys, slots) = (self.keys.get(set.clone())?, self.slots.get(set)?);
+        keys.iter().zip(slots).position(|(k, slot)| slot.is_some() && k.as_ref() == Some(key))
     }
 
     /// The key's entry, if it is there.
     pub(crate) fn get(&mut self, key: &K) -> Option<&mut V> {
-        let set = self.set(key) * WAYS;
-        let slots = self.slots.get_mut(set..set + WAYS)?;
-        slots.iter_mut().flatten().find(|(k, _)| k == key).map(|(_, value)| value)
+        let set = self.set(key);
+        let place = self.place(set.clone(), key)?;
+        self.slots.get_mut(set.start + place)?.as_mut()
     }
 
     /// The key's entry, made by `make` if there is none. `None` never happens but for want of a better type.
     pub(crate) fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> Option<&mut V> {
-        let set = self.set(&key) * WAYS;
-        let slots = self.slots.get_mut(set..set + WAYS)?;
-        let found = slots.iter().position(|slot| slot.as_ref().is_some_and(|(k, _)| *k == key));
-        let rank =
-            |slot: &Option<(K, V)>| slot.as_ref().map_or((0, 0), |(_, v)| (v.worth() + 1, v.last_ns()));
+        let set = self.set(&key);
+        let found = self.place(set.clone(), &key);
+        let (keys, slots) = (self.keys.get_mut(set.clone())?, self.slots.get_mut(set)?);
+        let rank = |slot: &Option<V>| slot.as_ref().map_or((0, 0), |v| (v.worth() + 1, v.last_ns()));
         let place = found.or_else(|| (0..WAYS).min_by_key(|&i| slots.get(i).map(rank)))?;
         let slot = slots.get_mut(place)?;
         if found.is_none() {
             self.used += usize::from(slot.is_none());
-            *slot = Some((key, make()));
+            *keys.get_mut(place)? = Some(key);
+            *slot = Some(make());
         }
-        slot.as_mut().map(|(_, value)| value)
+        slot.as_mut()
     }
 
     /// Drops entries of a part of the table that were idle since `before_ns`.
@@ -67,7 +78,7 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
         let part = self.slots.len().div_ceil(SWEEP_TICKS);
         let start = self.sweep * part;
         for slot in self.slots.iter_mut().skip(start).take(part) {
-            if slot.as_ref().is_some_and(|(_, v)| v.last_ns() < before_ns) {
+            if slot.as_ref().is_some_and(|v| v.last_ns() < before_ns) {
                 *slot = None;
                 self.used -= 1;
             }
@@ -107,6 +118,7 @@ mod tests {
         }
         assert_eq!(table.occupancy(), (128, 128));
         assert_eq!(table.get(&(1, 1)).map(|item| item.0), Some(1_000_000));
+        assert_eq!(table.entry((1, 1), || Item(0)).map(|item| item.0), Some(1_000_000));
         for _ in 0..SWEEP_TICKS {
             table.expire(u64::MAX);
         }

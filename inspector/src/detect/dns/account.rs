@@ -4,7 +4,7 @@ use inspector_common::FlowKey;
 
 use super::answer::Answer;
 use super::question::News;
-use super::table::Entry;
+use crate::detect::table::Entry;
 use crate::findings::{Severity, Traffic};
 
 /// Time constant of the fast sums, seconds: what comes at a steady rate adds up to a minute's worth.

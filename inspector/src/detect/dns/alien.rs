@@ -5,8 +5,8 @@ use inspector_common::FlowKey;
 use super::account::SLOW_SECONDS;
 use super::judge::whole;
 use super::seen::{Seen, hash, mix};
-use super::table::Entry;
 use super::thresholds::Thresholds;
+use crate::detect::table::Entry;
 use crate::dissect::dns::EdnsOption;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 

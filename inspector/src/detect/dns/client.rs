@@ -4,8 +4,8 @@ use inspector_common::FlowKey;
 
 use super::account::FAST_SECONDS;
 use super::judge::{NAMES, whole};
-use super::table::Entry;
 use super::thresholds::Thresholds;
+use crate::detect::table::Entry;
 use crate::findings::{Evidence, Finding, Severity, Subject, Traffic};
 
 /// Domains are counted over this time, and a domain again after it, seconds.

@@ -14,7 +14,6 @@ mod client;
 mod judge;
 mod question;
 mod seen;
-mod table;
 mod thresholds;
 mod ttl;
 
@@ -32,9 +31,9 @@ use self::answer::Answer;
 use self::client::{Client, DOMAINS_SECONDS};
 use self::question::{News, Place, Qname};
 use self::seen::{Seen, hash, mix};
-use self::table::Table;
 use self::ttl::Countdown;
 use super::Detector;
+use super::table::Table;
 use crate::dissect::dns::{Message, Section, kind};
 use crate::findings::Finding;
 use crate::observation::{Content, Observation};
@@ -58,10 +57,10 @@ const MAX_RECORDS: usize = 24;
 pub struct DnsVolume {
     thresholds: Thresholds,
     benign: BenignSuffixes,
-    accounts: Table<Account>,
-    clients: Table<Client>,
-    pairs: Table<Pair>,
-    countdowns: Table<Countdown>,
+    accounts: Table<u64, Account>,
+    clients: Table<u64, Client>,
+    pairs: Table<u64, Pair>,
+    countdowns: Table<u64, Countdown>,
     seen: Seen,
 }
 

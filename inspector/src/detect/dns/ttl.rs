@@ -7,8 +7,8 @@
 use inspector_common::FlowKey;
 
 use super::account::SLOW_SECONDS;
-use super::table::Entry;
 use super::thresholds::Thresholds;
+use crate::detect::table::Entry;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 
 /// Data in TTLs.
