@@ -34,24 +34,6 @@ pub enum Tunnel {
 }
 
 impl Tunnel {
-    /// Every kind, in the order of its number.
-    pub const ALL: [Self; 7] =
-        [Self::Gre, Self::IpInIp, Self::Vxlan, Self::Geneve, Self::Gtpu, Self::Pppoe, Self::Mpls];
-
-    /// Its name, for people.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Gre => "GRE",
-            Self::IpInIp => "IP in IP",
-            Self::Vxlan => "VXLAN",
-            Self::Geneve => "Geneve",
-            Self::Gtpu => "GTP-U",
-            Self::Pppoe => "PPPoE",
-            Self::Mpls => "MPLS",
-        }
-    }
-
     /// The tag of flows inside a tunnel with this identifier (key, network identifier, endpoint,
     /// session, label): the kind, and twelve bits of the identifier folded.
     #[inline(always)]
@@ -59,12 +41,6 @@ impl Tunnel {
     pub const fn tag(self, identifier: u32) -> u16 {
         let [_, _, high, low] = (identifier ^ identifier >> 12 ^ identifier >> 24).to_be_bytes();
         (self as u16) << 12 | (high as u16 & 0x0f) << 8 | low as u16
-    }
-
-    /// The kind of tunnel that a tag names; `None` outside tunnels.
-    #[must_use]
-    pub fn of(tag: u16) -> Option<Self> {
-        Self::ALL.get(usize::from(tag >> 12).wrapping_sub(1)).copied()
     }
 }
 

@@ -1,86 +1,10 @@
-//! Flow keys and the record that accumulates per flow.
+//! The record that accumulates per flow.
 
 use bytemuck::{Pod, Zeroable};
 
+use super::branchless::{below, low8, low16, max, min, nonzero};
 use crate::parse::flag;
 use crate::{Anomaly, Packet, SeriesSlot};
-
-/// Entries of the kernel's flow map unless the loader asks for another size: 19 MiB.
-pub const FLOW_ENTRIES: u32 = 65_536;
-
-/// Which way a packet crosses the interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// Received: XDP.
-    Ingress,
-    /// Sent: TC.
-    Egress,
-}
-
-impl Direction {
-    /// The value of the `direction` label in metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ingress => "ingress",
-            Self::Egress => "egress",
-        }
-    }
-}
-
-/// One direction of a flow on one interface, as a key of the kernel's flow map.
-///
-/// Addresses are IPv6; IPv4 is mapped into `::ffff:0:0/96`. Ports are in host byte order. For ICMP
-/// and ICMPv6 `src_port` is the identifier of echoes and other queries (0 elsewhere) and `dst_port`
-/// is `type << 8 | code`. Both are 0 for later fragments and for protocols without ports.
-///
-/// Aligned to eight bytes, since the BPF target goes byte by byte about what it doesn't know to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
-#[repr(C, align(8))]
-pub struct FlowKey {
-    /// Source address.
-    pub src: [u8; 16],
-    /// Destination address.
-    pub dst: [u8; 16],
-    /// Index of the interface; 0 and up count the interfaces of a capture.
-    pub ifindex: u32,
-    /// Source port, or ICMP identifier.
-    pub src_port: u16,
-    /// Destination port, or ICMP type and code.
-    pub dst_port: u16,
-    /// VLAN identifiers (12 bits) from the outside in; 0 where there is no tag.
-    pub vlan: [u16; 2],
-    /// IP protocol number of the layer 4 header.
-    pub protocol: u8,
-    /// [`FlowKey::IPV6`], [`FlowKey::EGRESS`] and [`FlowKey::FRAGMENT`].
-    pub flags: u8,
-    /// Which tunnel the packets came in, and 0 for those that came in none: the kind in the high
-    /// four bits, see [`crate::parse::Tunnel`], and a hash of the tunnel's identifier.
-    pub tunnel: u16,
-}
-
-const _: () = assert!(size_of::<FlowKey>() == 48);
-
-impl FlowKey {
-    /// Flag: the packet is IPv6.
-    pub const IPV6: u8 = 1;
-    /// Flag: the packet was seen leaving.
-    pub const EGRESS: u8 = 2;
-    /// Flag: the packets are later fragments.
-    pub const FRAGMENT: u8 = 4;
-
-    /// The same flow the other way, on the same interface and side of it.
-    #[must_use]
-    pub const fn reversed(&self) -> Self {
-        Self { src: self.dst, dst: self.src, src_port: self.dst_port, dst_port: self.src_port, ..*self }
-    }
-
-    /// Whether the packet is IPv6.
-    #[must_use]
-    pub const fn is_ipv6(&self) -> bool {
-        self.flags & Self::IPV6 != 0
-    }
-}
 
 /// What is known of one direction of a flow. Times are nanoseconds of the source's clock, which for
 /// flows without a series may be the kernel's coarse one (4 ms and less behind).
@@ -226,7 +150,7 @@ pub const SERIES_AFTER: u64 = 16;
 pub const HEADER_HEADS: u16 = 256;
 
 /// What one packet did to its flow's record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(align(8))]
 pub struct Step {
     /// Which packet of its flow it was, from 1 on, at most `u32::MAX`; 0 where it is accounted to none.
@@ -484,45 +408,6 @@ impl Packet {
     }
 }
 
-/// 1 if `x` is not zero, else 0.
-#[inline(always)]
-fn nonzero(x: u32) -> u32 {
-    high32(u64::from(x) + 0xffff_ffff)
-}
-
-/// 1 if `a` is below `b`, else 0.
-#[inline(always)]
-fn below(a: u32, b: u32) -> u32 {
-    high32(u64::from(a).wrapping_sub(u64::from(b))) & 1
-}
-
-#[inline(always)]
-fn min(a: u32, b: u32) -> u32 {
-    b ^ (a ^ b) & below(a, b).wrapping_neg()
-}
-
-#[inline(always)]
-fn max(a: u32, b: u32) -> u32 {
-    a ^ (a ^ b) & below(a, b).wrapping_neg()
-}
-
-#[inline(always)]
-fn high32(x: u64) -> u32 {
-    (x >> 32) as u32
-}
-
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "it is what the function is for")]
-fn low16(x: u32) -> u16 {
-    x as u16
-}
-
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "it is what the function is for")]
-fn low8(x: u32) -> u8 {
-    x as u8
-}
-
 #[inline(always)]
 const fn has_low_zero(ip_id: u16) -> bool {
     ip_id != 0 && ip_id.to_be_bytes()[1] == 0
@@ -545,7 +430,7 @@ fn segment_end(packet: &Packet) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Class, Origin, SliceFrame, Start, classify};
+    use crate::{Class, Direction, FlowKey, Origin, SliceFrame, Start, classify};
 
     const EGRESS: Origin = Origin::new(1, Direction::Egress);
 
