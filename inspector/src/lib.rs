@@ -20,4 +20,5 @@ pub mod metrics;
 pub mod observation;
 pub mod replay;
 pub mod sampling;
+mod series;
 pub mod sinks;

@@ -7,12 +7,13 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use inspector_common::series::SERIES_SLOTS;
 use inspector_common::{
-    Account, Control, FlowKey, FlowRecord, HeadMeta, Origin, Packet, SeriesEntry, SeriesSlot, SliceFrame,
-    Start, Step, Tally, Wanted, classify, classify_inner,
+    Account, Control, FlowKey, FlowRecord, HeadMeta, Origin, Packet, SeriesSlot, SliceFrame, Start, Step,
+    Tally, Wanted, classify, classify_inner,
 };
 
 use crate::aging::{AGING_NS, Patience};
-use crate::observation::{Event, FlowUpdate, Series};
+use crate::observation::{Event, FlowUpdate};
+use crate::series::SeriesReader;
 
 /// Flows that are kept at most: 250 MiB. Later ones are counted as lost (`map_full`).
 const MAX_FLOWS: usize = 1 << 20;
@@ -187,12 +188,6 @@ impl Replay {
     pub fn series_slot(&self, index: u32) -> Option<&SeriesSlot> {
         self.series.slots.get(usize::try_from(index).ok()?)
     }
-
-    /// The latest time of any packet, nanoseconds since the Unix epoch.
-    #[must_use]
-    pub const fn last_ns(&self) -> u64 {
-        self.last_ns
-    }
 }
 
 /// The counterpart of the kernel's map of series, and how far each slot was read.
@@ -230,39 +225,6 @@ impl SeriesTable {
             let at = index as usize;
             self.is_touched[at] = false;
             self.reader.read(index, &self.slots[at], sink);
-        }
-    }
-}
-
-/// How far the slots of the series were read.
-#[derive(Debug, Default)]
-pub struct SeriesReader {
-    seen: HashMap<u32, (FlowKey, u64), FixedState>,
-    entries: Vec<SeriesEntry>,
-}
-
-impl SeriesReader {
-    /// Gives what was added to the slot since it was last read.
-    pub fn read(&mut self, index: u32, slot: &SeriesSlot, sink: &mut impl FnMut(Event<'_>)) {
-        let (owner, seen) = self.seen.entry(index).or_insert((slot.owner, 0));
-        let is_new = *owner != slot.owner || slot.written < *seen;
-        if is_new {
-            (*owner, *seen) = (slot.owner, 0);
-        }
-        let (missed, first, second) = slot.since(*seen);
-        let is_start = *seen == 0;
-        *seen = slot.written;
-        self.entries.clear();
-        self.entries.extend(first.iter().chain(second));
-        if !self.entries.is_empty() {
-            let Self { entries, .. } = self;
-            sink(Event::Series(Series {
-                key: &slot.owner,
-                entries,
-                missed,
-                is_start,
-                last_ns: slot.last_ns,
-            }));
         }
     }
 }

@@ -8,7 +8,7 @@ use inspector_common::SeriesSlot;
 use super::error::DataplaneError;
 use super::sys::MapValue;
 use crate::observation::Event;
-use crate::replay::SeriesReader;
+use crate::series::SeriesReader;
 
 /// The kernel's map of series, as userspace reads it.
 pub(super) struct SeriesMap {
