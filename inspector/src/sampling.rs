@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use inspector_common::Sampler;
+
 /// What one drain says of how the data plane keeps up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
@@ -33,6 +35,7 @@ impl Load {
 /// Keeps one flow in `N`, and changes `N` by steps of two.
 #[derive(Clone, Debug)]
 pub struct AdaptiveSampling {
+    seed: u32,
     /// The `N` that the operator asked for: it never looks at more.
     least: u32,
     one_in: u32,
@@ -49,10 +52,16 @@ impl AdaptiveSampling {
     /// Fewer than one flow in this many are never looked at.
     const LIMIT: u32 = 1024;
 
-    /// Begins with one flow in `least`.
+    /// Begins with one flow in `least`, chosen by `seed`.
     #[must_use]
-    pub const fn new(least: u32) -> Self {
-        Self { least, one_in: least, heavy: 0, light: 0 }
+    pub const fn new(least: u32, seed: u32) -> Self {
+        Self { seed, least, one_in: least, heavy: 0, light: 0 }
+    }
+
+    /// Which flows those are.
+    #[must_use]
+    pub const fn sampler(&self) -> Sampler {
+        Sampler::new(self.one_in, self.seed)
     }
 
     /// One flow in so many is looked at.
@@ -104,7 +113,7 @@ mod tests {
             Load { flows: 901, ..LIGHT },
         ];
         for pressure in pressures {
-            let mut sampling = AdaptiveSampling::new(1);
+            let mut sampling = AdaptiveSampling::new(1, 7);
             assert_eq!(after(&mut sampling, pressure, 1), 1, "one is a hiccup");
             assert_eq!(after(&mut sampling, pressure, 1), 2);
             assert_eq!(after(&mut sampling, pressure, 4), 8);
@@ -116,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_is_neither_light_nor_too_much_changes_nothing() {
-        let mut sampling = AdaptiveSampling::new(1);
+        let mut sampling = AdaptiveSampling::new(1, 7);
         after(&mut sampling, Load { refused: 1, ..LIGHT }, 2);
         assert_eq!(after(&mut sampling, Load { flows: 600, ..LIGHT }, 1_000), 2);
         let mut alternating =
@@ -126,7 +135,7 @@ mod tests {
 
     #[test]
     fn it_stays_between_what_was_asked_for_and_the_limit() {
-        let mut sampling = AdaptiveSampling::new(16);
+        let mut sampling = AdaptiveSampling::new(16, 7);
         assert_eq!(after(&mut sampling, LIGHT, 1_000), 16);
         assert_eq!(after(&mut sampling, Load { refused: 9, ..LIGHT }, 1_000), 1_024);
         assert!((sampling.ratio() - 1.0 / 1_024.0).abs() < 1e-12);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use inspector_common::{Control, Direction, Sampler, Tally};
+use inspector_common::{Control, Direction, Tally};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -60,35 +60,26 @@ pub fn run(args: &RunArgs) -> ExitCode {
 
 /// Sets everything up, consumers first and the programs last, watches, and takes it down again.
 async fn watch(args: &RunArgs) -> Result<(), RunError> {
-    let sampling_ratio = 1.0 / f64::from(args.sample);
+    let sampling = AdaptiveSampling::new(args.sample, args.sample_seed);
     let listener = metrics::bind(&args.listen_address)?;
     let interfaces = dataplane::resolve(&args.interfaces).await?;
-    let sampler = Sampler::new(args.sample, args.sample_seed);
-    let settings = Settings { control: Control { sampler, ..Control::default() }, ..Settings::default() };
+    let control = Control { sampler: sampling.sampler(), ..Control::default() };
+    let settings = Settings { control, ..Settings::default() };
     let plane = DataPlane::load(&settings)?;
 
     let context = Context {
         wall_offset_ns: dataplane::wall_offset_ns(),
         interfaces: interfaces.iter().map(|i| (i.index, i.name.clone())).collect(),
-        sampling_ratio,
+        sampling_ratio: sampling.ratio(),
     };
     let outputs = Outputs::open(args.eve.as_deref(), Format::Text, context)?;
-    let stats = Arc::new(RunStats::new(sampling_ratio));
+    let stats = Arc::new(RunStats::new(sampling.ratio()));
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel();
     let server = tokio::spawn(serve(listener, Arc::clone(&stats), args.telemetry_path.clone(), stopped));
 
     let hooks = Hooks { mode: args.mode, egress: args.egress };
-    let mut watch = Watch {
-        plane,
-        engine: Engine::new(),
-        outputs,
-        stats,
-        hooks,
-        sampling: AdaptiveSampling::new(args.sample),
-        seed: args.sample_seed,
-        refused: 0,
-    };
+    let mut watch = Watch { plane, engine: Engine::new(), outputs, stats, hooks, sampling, refused: 0 };
     let mut signals = Signals::new()?;
     watch.plane.attach(&interfaces, hooks).await?;
     watch.stats.attached(watch.plane.accounts(), watch.plane.attachments());
@@ -175,7 +166,6 @@ struct Watch {
     stats: Arc<RunStats>,
     hooks: Hooks,
     sampling: AdaptiveSampling,
-    seed: u32,
     /// What the maps had refused at the last drain.
     refused: u64,
 }
@@ -258,7 +248,7 @@ impl Watch {
             return;
         }
         let one_in = self.sampling.one_in();
-        match self.plane.set_sampler(Sampler::new(one_in, self.seed)) {
+        match self.plane.set_sampler(self.sampling.sampler()) {
             Ok(()) => warn!(
                 "looking at one flow in {one_in} now ({flows} flows of {capacity}, drain {drain:?}, {} refused)",
                 load.refused

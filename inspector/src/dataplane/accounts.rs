@@ -125,9 +125,10 @@ fn assign(interfaces: &[Interface]) -> Result<Vec<(u32, InterfaceSlot)>, Datapla
         let index = interface.index % InterfaceSlot::ENTRIES;
         // An index that was reused by an interface of another name is the later one's.
         assigned.retain(|(_, taken)| taken.ifindex != interface.index);
-        if let Some(clash) = assigned.iter().position(|(taken, _)| *taken == index) {
+        if let Some((_, clash)) = assigned.iter().find(|(taken, _)| *taken == index) {
+            let clash = interfaces.iter().find(|other| other.index == clash.ifindex);
             return Err(DataplaneError::IndexClash {
-                first: interfaces[clash].name.clone(),
+                first: clash.map(|clash| clash.name.clone()).unwrap_or_default(),
                 second: interface.name.clone(),
                 period: InterfaceSlot::ENTRIES,
             });

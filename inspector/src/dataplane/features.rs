@@ -108,6 +108,10 @@ impl Feature {
         matches!(self, Self::RingBuffer | Self::XdpLink)
     }
 
+    fn verdict(self) -> Support {
+        verdict(self.try_it())
+    }
+
     fn try_it(self) -> io::Result<()> {
         match self {
             Self::RingBuffer => {
@@ -165,9 +169,19 @@ impl Features {
 /// Tries every feature. Takes well under a millisecond each, attaches nothing, and leaves nothing behind.
 #[must_use]
 pub fn probe() -> Features {
-    // Before Linux 5.11 maps and programs count against the memlock limit. aya raises it if that is what refuses.
+    lift_limits();
+    Features::new(Feature::verdict)
+}
+
+/// Tries one feature, as [`probe`] does all.
+pub(super) fn has(feature: Feature) -> bool {
+    lift_limits();
+    feature.verdict() == Support::Present
+}
+
+/// Before Linux 5.11 maps and programs count against the memlock limit. aya raises it if that is what refuses.
+fn lift_limits() {
     let _ = is_map_supported(MapType::Array);
-    Features::new(|feature| verdict(feature.try_it()))
 }
 
 /// `EINVAL`, and what batch commands give for maps that have none (`ENOTSUPP`, which libc doesn't name), mean

@@ -117,7 +117,7 @@ impl DataPlane {
         }
         privilege::check()?;
         let Settings { control, flow_entries, ring_bytes } = settings;
-        let has_coarse_clock = u32::from(features::probe().has(Feature::CoarseClock));
+        let has_coarse_clock = u32::from(features::has(Feature::CoarseClock));
         let mut loader = EbpfLoader::new();
         let limits = MapValue(control.limits);
         loader
