@@ -13,7 +13,7 @@ use super::initramfs;
 use super::report::Report;
 use super::store::{Stored, create_anew};
 
-/// The longest that a guest may take: thirty times what one takes, emulated, with another beside it.
+/// The longest that a guest may take. One takes ten seconds, and a minute on a host that is busy otherwise.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long qemu may take to end once the guest has said its last word.
