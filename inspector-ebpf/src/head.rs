@@ -8,9 +8,16 @@ use crate::frame::{Buffer, masked};
 use crate::inspect::{about_now_ns, exactly_now_ns};
 use crate::maps::{self, Scratch};
 
-/// The reader polls; it is woken only when this much has piled up, since a wake-up costs
+/// The reader polls; it is woken only each time that this much more has piled up, since a wake-up costs
 /// microseconds.
 const WAKE_AT: u64 = 256 << 10;
+
+/// Whether a multiple of [`WAKE_AT`] was just passed. Where CPUs pass it together none may see it; then the
+/// next poll serves.
+#[inline(always)]
+const fn is_worth_a_wake_up(piled_up: u64) -> bool {
+    piled_up >= WAKE_AT && piled_up & (WAKE_AT - 1) < HEAD_MAX as u64
+}
 
 /// Hands on the packet's head if its group's budget allows.
 #[inline(never)]
@@ -59,7 +66,7 @@ fn submit<B: Buffer, const N: usize>(frame: &B, packet: &Packet, meta: HeadMeta)
             (&raw mut (*record).meta.captured).write(0);
         }
     }
-    let piled_up = maps::HEADS.query(u64::from(BPF_RB_AVAIL_DATA)) >= WAKE_AT;
+    let piled_up = is_worth_a_wake_up(maps::HEADS.query(u64::from(BPF_RB_AVAIL_DATA)));
     entry.submit(u64::from(if piled_up { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP }));
     true
 }

@@ -179,3 +179,33 @@ impl Detector for DeclaredTunnel {
         self.tunnels.occupancy()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::wire::{CLIENT, SERVER, Wire, ipv4, noise};
+
+    fn wire() -> Wire<DeclaredTunnel> {
+        Wire::new(DeclaredTunnel::new(Thresholds::default()))
+    }
+
+    #[test]
+    fn names_tunnels_as_observations() {
+        let mut wire = wire();
+        wire.ip(CLIENT, SERVER, 4, &ipv4(SERVER, CLIENT, 17, &[0; 16]));
+        wire.ip(CLIENT, SERVER, 50, &noise(1, 80));
+        wire.udp(true, 40_000, 51_820, &[vec![1, 0, 0, 0], noise(2, 144)].concat());
+        wire.connection([40_001, 1080], &[vec![5, 1, 0], vec![5, 0]]);
+        let names: Vec<_> = wire.findings.iter().filter_map(|finding| finding.tool).collect();
+        assert_eq!(names, ["IP in IP", "ESP", "WireGuard", "SOCKS5"]);
+        assert_eq!(wire.severity(), Some(Severity::Info));
+    }
+
+    #[test]
+    fn ordinary_traffic_is_silent() {
+        let mut wire = wire();
+        wire.connection([40_001, 443], &[b"\x16\x03\x01\0\x05\x01\0\0\x01\x03".to_vec()]);
+        wire.udp(true, 40_000, 9_000, &noise(3, 300));
+        assert!(wire.findings.is_empty());
+    }
+}

@@ -91,6 +91,8 @@ struct Side {
     common: u8,
     /// Whether all began with their length, 16 bits in network order.
     is_framed: bool,
+    /// A bit for each length modulo 16, the size of a cipher's block.
+    residues: u16,
     /// Begins with a TLS record of application data.
     early_data: u32,
     /// Without the bit that QUIC fixes.
@@ -141,6 +143,7 @@ impl Side {
         let framed = matches!(payload, [high, low, ..]
             if u32::from(u16::from_be_bytes([*high, *low])) + 2 == len);
         self.is_framed &= framed;
+        self.residues |= 1 << (len & 15);
         self.early_data += u32::from(matches!(payload, [23, 3, 1..=4, ..]));
         self.unfixed += u32::from(payload.first().is_some_and(|byte| byte & 0x40 == 0));
     }
@@ -204,11 +207,11 @@ impl Masquerade {
             return None;
         }
         side.add(payload, head.payload_len());
-        let is_udp = key.protocol == UDP;
+        let (is_udp, is_first) = (key.protocol == UDP, side.payloads == 1);
         connection.is_known = if is_udp {
             is_known_datagram(payload)
         } else {
-            is_known_stream(payload) || is_framed(payload, observation.head.payload_len())
+            is_known_stream(payload) || (is_first && is_openvpn(payload, head.payload_len()))
         };
         let (signature, evidence) = connection.verdict(self.place, is_udp)?;
         connection.is_reported = true;
@@ -255,6 +258,11 @@ impl Connection {
         if !up.is_bare() || !down.is_bare() {
             return None;
         }
+        // OpenVPN with a static key has no header but lengths: of a hash, and whole blocks of a cipher.
+        let is_blocks = (up.residues | down.residues).is_power_of_two();
+        if up.is_framed && down.is_framed && is_blocks {
+            return None;
+        }
         let uniform = up.uniform.max(down.uniform);
         let is_one_way = up.payloads == 0 || down.payloads == 0;
         let needed = if is_one_way { UNIFORM_ONE_WAY } else { UNIFORM };
@@ -299,17 +307,19 @@ impl Connection {
     }
 }
 
+/// Whether a stream's first payload of one side is OpenVPN's: its length, and a hard reset. Those of the first
+/// versions are short, with the longest authentication about 100 bytes; that of the third brings a key along.
+fn is_openvpn(payload: &[u8], len: u32) -> bool {
+    let [high, low, opcode, ..] = *payload else { return false };
+    let is_reset = opcode == 0x50 || (matches!(opcode, 0x38 | 0x40) && len <= 128);
+    is_reset && u32::from(u16::from_be_bytes([high, low])) + 2 == len
+}
+
 /// Whether a stream's payload begins like a protocol that says what it is: TLS, or text.
 fn is_known_stream(payload: &[u8]) -> bool {
     let is_text = payload.len() >= 4
         && payload.iter().take(16).all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..=0x7e));
     is_text || tls::is_handshake(payload)
-}
-
-/// Whether a stream's payload is one message behind its length, as OpenVPN's over TCP: by chance once in 65,536.
-/// A tunnel that frames its messages in the open is a VPN's, which [`super::declared`] names.
-fn is_framed(payload: &[u8], len: u32) -> bool {
-    payload.first_chunk().is_some_and(|length| u32::from(u16::from_be_bytes(*length)) + 2 == len)
 }
 
 /// Whether a datagram is QUIC's (long header with a version that was ever in use), DTLS or STUN.
@@ -322,8 +332,7 @@ fn is_known_datagram(payload: &[u8]) -> bool {
                 || matches!([v0, v1, v2, v3], [b'Q' | b'T', b'0', b'0'..=b'9', b'0'..=b'9'])
                 || version & 0x0f0f_0f0f == 0x0a0a_0a0a
         }
-        [20..=26, 254 | 1, 253..=255 | 0, ..] => true,
-        [_, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] => true,
+        [20..=26, 254 | 1, 253..=255 | 0, ..] | [_, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] => true,
         // Google's QUIC before version 46 has its version after flags and connection identifier.
         [flags, ..] if flags & 1 != 0 && payload.get(9) == Some(&b'Q') => true,
         _ => false,

@@ -15,10 +15,13 @@ mod masquerade;
 mod noise;
 pub(crate) mod novelty;
 pub(crate) mod pairing;
+pub mod smb;
 pub(crate) mod table;
 pub mod tls;
 #[cfg(test)]
 mod traffic;
+#[cfg(test)]
+mod wire;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
@@ -61,5 +64,6 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(fixed::FixedFormat::new(fixed::Thresholds::default())),
         Box::new(http::Http::new(http::Thresholds::default())),
         Box::new(tls::Tls::new(tls::Thresholds::default())),
+        Box::new(smb::Smb::new(smb::Thresholds::default())),
     ]
 }

@@ -52,6 +52,12 @@ pub(super) mod tests {
         (0..len).map(|_| next()).collect()
     }
 
+    /// Bytes in hexadecimal.
+    pub(in crate::detect) fn hex(bytes: &[u8]) -> String {
+        let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap();
+        bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    }
+
     #[test]
     fn ciphertext_is_uniform_and_text_and_headers_are_not() {
         let lens = [48, 64, 100, 300, 1400];

@@ -16,12 +16,22 @@ pub(super) struct Bench<D> {
     sequence: [u32; 2],
     number: [u32; 2],
     client_port: u16,
+    hosts: [[u8; 16]; 2],
 }
 
 impl<D: Detector> Bench<D> {
     pub(super) fn new(detector: D, port: u16) -> Self {
         let (sequence, number) = ([1000, 2000], [0; 2]);
-        Self { detector, findings: Vec::new(), port, now_ns: 1, sequence, number, client_port: 40_000 }
+        Self {
+            detector,
+            findings: Vec::new(),
+            port,
+            now_ns: 1,
+            sequence,
+            number,
+            client_port: 40_000,
+            hosts: [[1; 16], [2; 16]],
+        }
     }
 
     pub(super) fn alerts(&self) -> usize {
@@ -38,6 +48,11 @@ impl<D: Detector> Bench<D> {
         self.number = [0; 2];
         self.packet(true, 6, 2, &[]);
         self.sequence[0] = self.sequence[0].wrapping_add(1);
+    }
+
+    /// Makes the server the client of what follows.
+    pub(super) fn swap_hosts(&mut self) {
+        self.hosts.reverse();
     }
 
     pub(super) fn send(&mut self, to_server: bool, payload: &[u8]) {
@@ -58,7 +73,7 @@ impl<D: Detector> Bench<D> {
         meta.time_ns = self.now_ns;
         meta.number = self.number[side];
         meta.tcp_flags = flags;
-        (meta.key.protocol, meta.key.src, meta.key.dst) = (protocol, [1; 16], [2; 16]);
+        (meta.key.protocol, meta.key.src, meta.key.dst) = (protocol, self.hosts[0], self.hosts[1]);
         (meta.key.src_port, meta.key.dst_port) = (self.client_port, self.port);
         if !to_server {
             meta.key = meta.key.reversed();

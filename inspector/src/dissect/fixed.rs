@@ -50,8 +50,10 @@ pub fn is_dns_like(payload: &[u8]) -> bool {
 pub fn is_snmp(payload: &[u8]) -> bool {
     let rest = match payload {
         [0x30, len, rest @ ..] if *len < 0x80 => rest,
-        [0x30, 0x81, _, rest @ ..] | [0x30, 0x82, _, _, rest @ ..] => rest,
-        [0x30, 0x83, _, _, _, rest @ ..] | [0x30, 0x84, _, _, _, _, rest @ ..] => rest,
+        [0x30, 0x81, _, rest @ ..]
+        | [0x30, 0x82, _, _, rest @ ..]
+        | [0x30, 0x83, _, _, _, rest @ ..]
+        | [0x30, 0x84, _, _, _, _, rest @ ..] => rest,
         _ => return false,
     };
     matches!(rest, [2, 1, 0..=3, ..] | [2, 2, 0, 0..=3, ..] | [2, 4, 0, 0, 0, 0..=3, ..])
@@ -67,7 +69,8 @@ mod tests {
 
     #[test]
     fn tells_protocols_from_ciphertext() {
-        let noise: Vec<u8> = (0..200_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let noise: Vec<u8> =
+            (0..200_u32).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()[1] | 0x80).collect();
         for port in [67, 69, 123, 137, 138, 161, 1900, 5353] {
             assert_eq!(fits(port, &noise, 200), Some(false), "{port}");
         }

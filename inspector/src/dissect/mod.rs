@@ -7,6 +7,7 @@ pub mod http;
 pub mod icmp;
 pub mod ntp;
 pub mod protocol;
+pub mod smb;
 pub mod tls;
 
 use inspector_common::Class;

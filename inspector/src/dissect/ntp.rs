@@ -135,8 +135,10 @@ mod tests {
     fn copes_with_anything() {
         for first in 0..=255 {
             for len in 0..120_usize {
-                let bytes: Vec<u8> =
-                    std::iter::once(first).chain((1..len).map(|i| (i * 37) as u8)).take(len).collect();
+                let bytes: Vec<u8> = std::iter::once(first)
+                    .chain((1..len).map(|i| u8::try_from(i * 37 % 256).unwrap()))
+                    .take(len)
+                    .collect();
                 if let Some(message) = Message::parse(&bytes, u32::try_from(len).unwrap()) {
                     assert!(message.extensions().count() < 8);
                 }

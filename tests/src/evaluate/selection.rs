@@ -77,7 +77,7 @@ impl Selection {
         if self.detectors.is_empty() {
             return Ok(());
         }
-        let wanted = self.detectors.iter().map(pattern).collect::<Result<Vec<_>, _>>()?;
+        let wanted = self.detectors.iter().map(|name| pattern(name)).collect::<Result<Vec<_>, _>>()?;
         for outcome in &mut evaluation.outcomes {
             outcome.findings.retain(|found| wanted.iter().any(|pattern| pattern.matches(found.detector())));
         }
@@ -85,8 +85,8 @@ impl Selection {
     }
 }
 
-fn pattern(text: &String) -> Result<Pattern, SelectionError> {
-    Pattern::new(text).map_err(|_| SelectionError::Pattern(text.clone()))
+fn pattern(text: &str) -> Result<Pattern, SelectionError> {
+    Pattern::new(text).map_err(|_| SelectionError::Pattern(text.to_owned()))
 }
 
 /// The patterns, each of which fits one of the known names.

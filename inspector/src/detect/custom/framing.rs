@@ -51,8 +51,11 @@ impl Framing {
                 bytes.get(at..at + 2).and_then(|pair| <[u8; 2]>::try_from(pair).ok()).unwrap_or_default();
             [u32::from(u16::from_be_bytes(pair)), u32::from(u16::from_le_bytes(pair))]
         };
-        let ([a, b], [c, d], [e, f]) = (read(0), read(1), read(2));
-        [a, b, c, d, e, f]
+        let mut readings = [0; Self::FIELDS];
+        for (to, from) in readings.iter_mut().zip((0..3).flat_map(read)) {
+            *to = from;
+        }
+        readings
     }
 
     /// Whether the messages have a header: a nibble or the first two bits that never change, or their length.
@@ -77,8 +80,8 @@ impl Framing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::randomness::tests::noise;
     use super::*;
+    use crate::detect::wire::noise;
 
     fn framing(header: impl Fn(u64) -> Vec<u8>) -> Framing {
         let mut framing = Framing::default();

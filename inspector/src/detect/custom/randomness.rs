@@ -48,21 +48,9 @@ pub(crate) fn is_random(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-
-    /// A reproducible stream of uniform bytes.
-    pub(in crate::detect) fn noise(seed: u64, len: usize) -> Vec<u8> {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        (0..len)
-            .map(|_| {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                (state >> 32) as u8
-            })
-            .collect()
-    }
+    use crate::detect::wire::noise;
 
     #[test]
     fn nearly_all_noise_is_random_at_any_length() {

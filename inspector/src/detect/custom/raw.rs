@@ -25,18 +25,17 @@ fn fit(protocol: u8, bytes: &[u8]) -> Fit {
     let begins = |is_so: bool| if is_so { Fit::Fits } else { Fit::Not };
     let first = bytes.first().copied().unwrap_or_default();
     match protocol {
-        // EGP, IGRP, RSVP, EIGRP, OSPF, PIM, IPComp, VRRP and CARP, PGM, L2TP, UDP-Lite, HIP.
-        8 => begins(matches!(first, 2 | 3)),
+        // In this order: EGP and OSPF; IGRP; DCCP, IPComp, PGM, L2TP, SCTP, UDP-Lite, MPLS, HIP and Shim6;
+        // RSVP; EIGRP; EtherIP; PIM; VRRP and CARP; IS-IS.
+        8 | 89 => begins(matches!(first, 2 | 3)),
         9 => begins(first >> 4 <= 2),
-        33 | 108 | 113 | 115 | 132 | 136 | 139 | 140 => Fit::Fits,
+        33 | 108 | 113 | 115 | 132 | 136 | 137 | 139 | 140 => Fit::Fits,
         46 => begins(first >> 4 == 1),
         88 => begins(first <= 3),
-        89 => begins(matches!(first, 2 | 3)),
         97 => begins(first >> 4 <= 4),
         103 => begins(matches!(first >> 4, 1 | 2)),
         112 => begins(matches!(first >> 4, 2 | 3)),
         124 => begins(matches!(first, 0x83 | 0x82)),
-        137 => Fit::Fits,
         147..=255 => Fit::Not,
         _ => Fit::Unknown,
     }

@@ -9,7 +9,7 @@ use crate::dissect::protocol::{self, Message};
 use crate::findings::{Finding, Severity, Subject, Traffic};
 use crate::observation::Head;
 
-/// What goes over one flow to a protocol's port.
+/// What goes to a protocol's port of one host from another, whatever the other's port.
 #[derive(Clone, Debug)]
 pub(super) struct Alien {
     key: FlowKey,
@@ -40,7 +40,7 @@ impl Alien {
 
     pub(super) fn add(&mut self, head: &Head<'_>, fits: bool) {
         let key = &head.meta.key;
-        let to_server = key.src == self.key.src && key.src_port == self.key.src_port;
+        let to_server = key.src == self.key.src;
         self.traffic.add(to_server, head.meta.wire_len, head.meta.time_ns);
         if fits {
             self.fitting = self.fitting.saturating_add(1);
@@ -66,12 +66,13 @@ impl Alien {
         if !(is_two_way || is_one_way) || self.bytes < t.alien_bytes || is_exception {
             return None;
         }
-        let severity = match self.is_known {
-            true => Severity::Low,
-            false if up.min(down) >= 4 * t.alien_packets => Severity::High,
-            false if is_two_way => Severity::Medium,
-            // Nobody answers: a flood, or somebody who listens only.
-            false => Severity::Low,
+        let severity = if self.is_known || !is_two_way {
+            // It says what it is, or nobody answers: a flood, or somebody who listens only.
+            Severity::Low
+        } else if up.min(down) >= 4 * t.alien_packets {
+            Severity::High
+        } else {
+            Severity::Medium
         };
         let least = f64::from(t.alien_packets);
         let measured = vec![

@@ -109,7 +109,7 @@ impl Default for Thresholds {
 #[derive(Debug)]
 pub struct FixedFormat {
     thresholds: Thresholds,
-    aliens: Table<Link, Alien>,
+    aliens: Table<(Link, u16), Alien>,
     clocks: Table<(Link, [u8; 16]), Clock>,
     options: Table<(u64, u8), Options>,
 }
@@ -131,7 +131,8 @@ impl FixedFormat {
         let Some(fits) = fits.filter(|_| head.payload_len() > 0) else {
             return;
         };
-        let Some(alien) = self.aliens.entry(Link::of(&head.meta.key), || Alien::new(head, port)) else {
+        let Some(alien) = self.aliens.entry((Link::hosts(&head.meta.key), port), || Alien::new(head, port))
+        else {
             return;
         };
         alien.add(head, fits);

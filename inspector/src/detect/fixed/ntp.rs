@@ -27,13 +27,13 @@ const fn is_known_field(kind: u16) -> bool {
     is_autokey || matches!(kind, 0x0104 | 0x0204 | 0x0304 | 0x0404)
 }
 
-/// The fields that are followed, in the order of the counters.
-const FIELDS: [(&str, f64); 5] = [
-    ("reference_id_changes", 4.0),
-    ("reference_time_jumps", 8.0),
-    ("root_delay_beyond_reason", 4.0),
-    ("root_dispersion_beyond_reason", 4.0),
-    ("unknown_extension_fields", 0.0),
+/// The fields that are followed, in the order of the counters, and bytes that a value of each carries.
+const FIELDS: [(&str, u64); 5] = [
+    ("reference_id_changes", 4),
+    ("reference_time_jumps", 8),
+    ("root_delay_beyond_reason", 4),
+    ("root_dispersion_beyond_reason", 4),
+    ("unknown_extension_fields", 0),
 ];
 
 /// What one side of one association sent.
@@ -113,16 +113,16 @@ impl Clock {
     }
 
     pub(super) fn judge(&self, key: &FlowKey, t: &Thresholds) -> Option<Finding> {
-        let least = t.clock_novelties.max((f64::from(self.packets) * t.clock_share) as u32);
+        let least = f64::from(t.clock_novelties).max(f64::from(self.packets) * t.clock_share);
         let most = *self.novel.iter().max()?;
-        if most < least {
+        if f64::from(most) < least {
             return None;
         }
-        let crossed = FIELDS.iter().zip(self.novel).filter(|(_, count)| *count >= least);
+        let crossed = FIELDS.iter().zip(self.novel).filter(|(_, count)| f64::from(*count) >= least);
         let measured = crossed
             .clone()
-            .map(|((name, _), count)| evidence(name, f64::from(count), Some(f64::from(least)), "packets"));
-        let carried: f64 = crossed.clone().map(|((_, bytes), count)| bytes * f64::from(count)).sum();
+            .map(|((name, _), count)| evidence(name, f64::from(count), Some(least), "packets"));
+        let carried: u64 = crossed.clone().map(|((_, bytes), count)| bytes * u64::from(count)).sum();
         let severity = if most >= 4 * t.clock_novelties { Severity::High } else { Severity::Medium };
         let mut measured: Vec<_> = measured.collect();
         measured.push(evidence("packets", f64::from(self.packets), None, "packets"));
@@ -130,14 +130,7 @@ impl Clock {
             measured.push(evidence("extension_bytes", self.extension_bytes as f64, None, "bytes"));
         }
         let subject = Subject::of(key, self.is_client);
-        Some(finding(
-            &CLOCK,
-            subject,
-            severity,
-            measured,
-            carried as u64 + self.extension_bytes,
-            self.traffic,
-        ))
+        Some(finding(&CLOCK, subject, severity, measured, carried + self.extension_bytes, self.traffic))
     }
 }
 

@@ -3,7 +3,8 @@
 use super::account::Asked;
 use crate::detect::table::Entry;
 use crate::dissect::http::websocket::Frame;
-use crate::findings::Traffic;
+use crate::dissect::http::{Message, Start};
+use crate::findings::{Traffic, stable_hash};
 
 /// What a connection is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(super) enum Inside {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) site: u64,
+    /// Hash of the host that the client asked for.
+    pub(super) host: u64,
     pub(super) asked: Asked,
     pub(super) used_for: Use,
     pub(super) traffic: Traffic,
@@ -39,6 +42,7 @@ impl Connection {
     pub(super) fn new() -> Self {
         Self {
             site: 0,
+            host: 0,
             asked: Asked::default(),
             used_for: Use::Messages,
             traffic: Traffic::default(),
@@ -52,20 +56,26 @@ impl Connection {
     pub(super) fn carried(&mut self, payload: &[u8], to_server: bool) -> Option<Carried> {
         let Use::Open(inside) = self.used_for else { return None };
         if inside == Inside::Connect {
-            return Carried::of(payload).filter(|carried| *carried == Carried::Ssh);
+            return Carried::of(payload, self.host).filter(|carried| *carried == Carried::Ssh);
         }
         if let Some(frame) = Frame::parse(payload) {
             if to_server && frame.opcode < 8 && frame.mask.is_none_or(|key| key == [0; 4]) {
                 self.unmasked += 1;
             }
-            let carried = if frame.opcode < 8 { Carried::of(frame.data()) } else { None };
+            let carried = if frame.opcode < 8 { Carried::of(frame.data(), self.host) } else { None };
             if carried.is_some() {
                 return carried;
             }
         }
         // A server that agrees to a WebSocket and then speaks something else.
-        Carried::of(payload).filter(|carried| matches!(carried, Carried::Ssh | Carried::Tls))
+        Carried::of(payload, self.host).filter(|carried| matches!(carried, Carried::Ssh | Carried::Tls))
     }
+}
+
+/// Hash of the name in a Host field, without its port.
+pub(super) fn host_hash(value: &[u8]) -> u64 {
+    let end = value.iter().rposition(|byte| *byte == b':').unwrap_or(value.len());
+    stable_hash(&[&value.get(..end).unwrap_or(value).to_ascii_lowercase()])
 }
 
 /// A protocol in a WebSocket or tunnel.
@@ -89,7 +99,8 @@ impl Carried {
         }
     }
 
-    fn of(data: &[u8]) -> Option<Self> {
+    /// What the data begins with, in a connection to `host`.
+    fn of(data: &[u8], host: u64) -> Option<Self> {
         match *data {
             // A handshake record with a hello of either side.
             [22, 3, 0..=4, _, _, 1 | 2, 0, ..] => Some(Self::Tls),
@@ -112,12 +123,10 @@ impl Carried {
                 ((sum & 0xffff) + (sum >> 16) == 0xffff).then_some(Self::Ip)
             }
             _ => {
-                let message = crate::dissect::http::Message::parse(data)?;
-                // Cut after 64 bytes: its first line must say the version.
-                let first = data.split(|byte| *byte == b'\n').next()?;
-                let has_version = first.windows(7).any(|part| part == b"HTTP/1.");
-                let _ = message.start;
-                has_version.then_some(Self::Http)
+                // Gateways that speak HTTP in their own WebSockets do so with themselves.
+                let message = Message::parse(data)?;
+                let asked = host_hash(message.field(b"host")?);
+                (matches!(message.start, Start::Request(..)) && asked != host).then_some(Self::Http)
             }
         }
     }

@@ -91,6 +91,7 @@ impl Http {
         connection.traffic.add(to_server, observation.head.meta.wire_len, observation.time_ns());
         if to_server {
             connection.site = account::site(message);
+            connection.host = connection::host_hash(message.field(b"host").unwrap_or_default());
         }
         let (client, server) = if to_server {
             (observation.head.src(), observation.head.dst())

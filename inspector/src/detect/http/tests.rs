@@ -2,7 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::*;
-use crate::detect::noise::tests::ciphertext;
+use crate::detect::noise::tests::{ciphertext, hex};
 use crate::detect::traffic::Bench;
 
 fn bench() -> Bench<Http> {
@@ -77,7 +77,7 @@ fn set_cookies_that_are_never_returned_alert_unless_the_client_keeps_none() {
 
 #[test]
 fn validators_that_were_never_given_alert_and_caches_do_not() {
-    let hex = |seed| ciphertext(32, seed).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |seed| hex(&ciphertext(32, seed));
     let (mut covert, mut cache) = (bench(), bench());
     covert.connect();
     cache.connect();
@@ -125,9 +125,9 @@ fn opaque_headers_alert_and_identifiers_and_signatures_do_not() {
     covert.connect();
     plain.connect();
     for n in 0..30 {
-        ask(&mut covert, "/", &format!("X-Trace: {}\r\n", code(70, n)));
+        ask(&mut covert, "/", &format!("X-Trace: {}\r\n", code(72, n)));
         answer(&mut covert, 200, "");
-        let signature: String = ciphertext(32, n).iter().map(|byte| format!("{byte:02x}")).collect();
+        let signature = hex(&ciphertext(32, n));
         let signed = format!("X-Signature: sha256={signature}\r\nAuthorization: Bearer {}\r\n", code(90, n));
         ask(&mut plain, "/", &signed);
         answer(&mut plain, 200, &format!("X-Amz-Id-2: {}\r\n", code(57, n)));
@@ -155,12 +155,21 @@ fn websocket(first: &[u8]) -> Bench<Http> {
 
 #[test]
 fn other_protocols_in_websockets_alert_and_messages_of_applications_do_not() {
-    for tunnel in
-        [&b"SSH-2.0-OpenSSH_9.6\r\n"[..], b"GET / HTTP/1.1\r\nHost: x\r\n", &[22, 3, 1, 1, 0, 1, 0, 0, 250]]
-    {
+    for tunnel in [
+        &b"SSH-2.0-OpenSSH_9.6\r\n"[..],
+        b"GET / HTTP/1.1\r\nHost: intranet\r\n",
+        &[22, 3, 1, 1, 0, 1, 0, 0, 250],
+    ] {
         assert_eq!(websocket(tunnel).alerts(), 1, "{tunnel:?}");
     }
-    for message in [&b"{\"type\":\"hello\"}"[..], b"42[\"message\"", b"RFB 003.008\n", &[0x10, 0x1f, 0, 4]] {
+    for message in [
+        &b"{\"type\":\"hello\"}"[..],
+        b"GET /;post HTTP/1.1\r\nHost: www.example\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"42[\"message\"",
+        b"RFB 003.008\n",
+        &[0x10, 0x1f, 0, 4],
+    ] {
         assert_eq!(websocket(message).findings, [], "{message:?}");
     }
 }

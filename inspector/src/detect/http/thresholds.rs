@@ -1,7 +1,8 @@
 //! What it takes for a finding of `http`.
 
 /// Limits of the detector. "Base rate" is what was measured on the captures without a channel of the development
-/// corpus (about 240 of them have HTTP; 9,000 requests and responses).
+/// corpus: 209 of them have HTTP, 5,857 requests and responses. With counts a third of these and a share of 0.3 none of
+/// them is reported (the sizes from which a value counts as they are).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds {
     /// Requests with a cookie that neither side had ever sent before, in a window of 64 with cookies. A client's

@@ -80,7 +80,7 @@ fn information(token: &[u8]) -> Option<u32> {
         return (is_code && (0.08..=0.45).contains(&digit) && mixes(token, 0.30)).then_some(len * 5 / 8);
     }
     // Uniform base64: 0.41 lower, 0.41 upper, 0.16 digits, 0.03 others.
-    let is_code = lower >= 0.15 && upper >= 0.15 && digit >= 0.03 && digit <= 0.4;
+    let is_code = lower >= 0.15 && upper >= 0.15 && (0.03..=0.4).contains(&digit);
     (is_code && mixes(token, 0.635) && !is_text(token)).then_some(len * 6 / 8)
 }
 
@@ -117,7 +117,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
-    use crate::detect::noise::tests::ciphertext;
+    use crate::detect::noise::tests::{ciphertext, hex};
 
     fn bytes(value: &str, place: Place) -> Vec<u32> {
         let mut all = Vec::new();
@@ -132,8 +132,8 @@ mod tests {
         };
         assert!(found(|b| STANDARD.encode(b), 96) >= 480);
         assert!(found(|b| URL_SAFE_NO_PAD.encode(b), 30) >= 450);
-        assert!(found(|b| b.iter().map(|b| format!("{b:02x}")).collect(), 32) >= 490);
-        assert_eq!(bytes("TW=JTH6Zv0RGDzEsKqGYY0aZ3wWutNn4Vlh1HK0rlw%3D%3D; lang=en", Place::Field), [31]);
+        assert!(found(hex, 32) >= 490);
+        assert_eq!(bytes("TW=JTH6Zv0RGDzEsKqGYY0aZ3wWutNn4Vlh1HK0rlw%3D%3D; lang=en", Place::Field), [29]);
     }
 
     #[test]
@@ -147,8 +147,8 @@ mod tests {
             "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImFiYyJ9",
             "1700000000000000000000",
         ] {
-            assert_eq!(bytes(value, Place::Path), [0u32; 0], "{value}");
-            assert_eq!(bytes(value, Place::Field), [0u32; 0], "{value}");
+            assert!(bytes(value, Place::Path).is_empty(), "{value}");
+            assert!(bytes(value, Place::Field).is_empty(), "{value}");
         }
     }
 }

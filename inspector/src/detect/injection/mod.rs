@@ -160,15 +160,13 @@ fn contradicted<'a>(
     let recent = ranges.iter().filter(|kept| {
         segment.time_ns.saturating_sub(kept.time_ns) <= limits.window_ns && kept.len >= limits.least_data
     });
-    // One copy that was damaged on the way, next to one that was not, is no contradiction. Two bad checksums are
-    // those of a card that writes them itself.
-    let comparable = recent.filter(|kept| {
-        let soundness = (kept.is_sound, segment.is_sound);
-        !matches!(soundness, (Some(true), Some(false)) | (Some(false), Some(true)))
-    });
+    // What a receiver would drop for its checksum cannot have been forged to be read. (A card that writes
+    // checksums itself lets sent segments be seen without: those are the host's own.)
+    let comparable = recent.filter(|kept| kept.is_sound != Some(false) && segment.is_sound != Some(false));
     let counted = comparable.map(|kept| (kept, kept.contradiction(segment)));
     let other = counted.filter(|(_, (differing, compared))| {
-        *differing >= limits.differing_bytes
+        *compared >= limits.least_data
+            && *differing >= limits.differing_bytes
             && f64::from(*differing) >= limits.differing_share * f64::from(*compared)
     });
     other.map(|(kept, (differing, _))| (kept, differing)).max_by_key(|(_, differing)| *differing)

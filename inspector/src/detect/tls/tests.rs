@@ -1,5 +1,5 @@
 use super::*;
-use crate::detect::noise::tests::ciphertext;
+use crate::detect::noise::{self, tests::ciphertext};
 use crate::detect::traffic::Bench;
 use crate::dissect::tls::tests::{hello, record};
 
@@ -8,7 +8,7 @@ fn bench() -> Bench<Tls> {
 }
 
 fn hex(len: usize, seed: u64) -> String {
-    ciphertext(len, seed).iter().map(|byte| format!("{byte:02x}")).collect()
+    noise::tests::hex(&ciphertext(len, seed))
 }
 
 #[test]

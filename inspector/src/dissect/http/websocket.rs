@@ -1,7 +1,8 @@
 //! WebSocket frames (RFC 6455 §5.2).
 
-/// Most bytes of a frame's data that are unmasked: enough for the greetings of other protocols.
-pub const DATA_MAX: usize = 64;
+/// Most bytes of a frame's data that are unmasked: enough for the greetings of other protocols, and for the first
+/// lines of a request.
+pub const DATA_MAX: usize = 256;
 
 /// A frame's header, and how its data begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +70,9 @@ mod tests {
         assert_eq!((hello.opcode, hello.mask, hello.data()), (1, None, &b"Hello"[..]));
         let masked = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
         assert_eq!(Frame::parse(&masked).unwrap().data(), b"Hello");
-        let long = [&[0x82, 0x7e, 1, 0][..], &[7; 256]].concat();
+        let long = [&[0x82, 0x7e, 1, 4][..], &[7; 260]].concat();
         let long = Frame::parse(&long).unwrap();
-        assert_eq!((long.len, long.data().len()), (256, DATA_MAX));
+        assert_eq!((long.len, long.data().len()), (260, DATA_MAX));
         for cut in [&[][..], &[0x82], &[0x82, 0x7e, 1], &[0x82, 0xff, 0, 0, 0], &[0x82, 0x81, 1, 2, 3]] {
             assert_eq!(Frame::parse(cut), None);
         }

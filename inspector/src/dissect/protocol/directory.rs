@@ -30,7 +30,7 @@ fn kerberos(m: &Message<'_>) -> bool {
 }
 
 fn smb(m: &Message<'_>) -> bool {
-    [0, 4].iter().any(|at| m.has(at + 1, b"SMB") && matches!(m.byte(*at), Some(0xff | 0xfe | 0xfd | 0xfc)))
+    [0, 4].iter().any(|at| m.has(at + 1, b"SMB") && matches!(m.byte(*at), Some(0xfc..=0xff)))
 }
 
 /// RFC 4511 §4.1.1: a sequence, a small message identifier, an application tag.

@@ -28,11 +28,16 @@ fn quic(m: &Message<'_>) -> bool {
         return false;
     };
     let is_version = match m.bytes.get(1..5) {
-        Some([0, 0, 0, 0 | 1]) => true,
-        Some([0xff, 0, 0, 1..=34] | [0x6b, 0x33, 0x43, 0xcf] | [0x70, 0x9a, 0x50, 0xc4]) => true,
-        Some([0xfa, 0xce, 0xb0, _] | [b'Q' | b'T', b'0', b'0'..=b'9', b'0'..=b'9']) => true,
-        Some([a, b, c, d]) => [a, b, c, d].iter().all(|byte| **byte & 0x0f == 0x0a),
-        _ => false,
+        Some(
+            [0, 0, 0, 0 | 1]
+            | [0xff, 0, 0, 1..=34]
+            | [0x6b, 0x33, 0x43, 0xcf]
+            | [0x70, 0x9a, 0x50, 0xc4]
+            | [0xfa, 0xce, 0xb0, _]
+            | [b'Q' | b'T', b'0', b'0'..=b'9', b'0'..=b'9'],
+        ) => true,
+        Some(version) => version.iter().all(|byte| byte & 0x0f == 0x0a),
+        None => false,
     };
     let connection = m.byte(5).is_some_and(|len| len <= 20 || first & 0x40 == 0);
     let google = matches!(m.bytes.get(9..13), Some([b'Q', b'0', b'0'..=b'9', b'0'..=b'9']));

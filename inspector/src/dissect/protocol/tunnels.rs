@@ -32,7 +32,7 @@ fn wireguard(m: &Message<'_>) -> bool {
         [1, ..] => m.len == 148,
         [2, ..] => m.len == 92,
         [3, ..] => m.len == 64,
-        [4, ..] => m.len >= 32 && m.len % 16 == 0 && m.has(12, &[0, 0, 0, 0]),
+        [4, ..] => m.len >= 32 && m.len.is_multiple_of(16) && m.has(12, &[0, 0, 0, 0]),
         _ => false,
     };
     !m.is_tcp && is_sized && (m.has(1, &[0, 0, 0]) || m.len == 148 || m.len == 92)
@@ -62,7 +62,7 @@ fn open_vpn(m: &Message<'_>) -> bool {
     } else {
         0
     };
-    let Some(opcode) = m.byte(at).filter(|byte| byte & 7 == 0).map(|byte| byte >> 3) else {
+    let Some(opcode) = m.byte(at).filter(|byte| byte.trailing_zeros() >= 3).map(|byte| byte >> 3) else {
         return false;
     };
     match opcode {

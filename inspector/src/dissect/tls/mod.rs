@@ -8,8 +8,7 @@
 pub fn is_handshake(payload: &[u8]) -> bool {
     match *payload {
         [22, 3, 0..=4, _, _, kind, 0, ..] => matches!(kind, 1 | 2),
-        [22, 3, 0..=4] | [22, 3, 0..=4, _] | [22, 3, 0..=4, _, _] => true,
-        [21, 3, 0..=4, 0, 2, 1 | 2, _] => true,
+        [22, 3, 0..=4] | [22, 3, 0..=4, _] | [22, 3, 0..=4, _, _] | [21, 3, 0..=4, 0, 2, 1 | 2, _] => true,
         // SSL 2 hello that offers SSL 3 or TLS.
         [length, _, 1, 3, 0..=3, ..] => length & 0x80 != 0,
         _ => false,

@@ -62,9 +62,9 @@ fn run(cli: &Cli) -> Result<ExitCode, Error> {
     let text =
         Text { evaluation: &evaluation, summary: &summary, floors: held, findings: cli.findings(), colour };
     if cli.json_on_stdout() {
-        eprint!("{text}")
+        eprint!("{text}");
     } else {
-        print(&text)
+        print(&text);
     }
     let is_bad = !summary.failures.is_empty() || held.is_some_and(|(_, verdict)| !verdict.broken.is_empty());
     Ok(if is_bad { ExitCode::from(BAD) } else { ExitCode::SUCCESS })
