@@ -1,8 +1,10 @@
-//! What inspector uses and not every kernel since 5.10 has, and since when they do.
+//! What the kernel has of what inspector uses where it can: as the probe says, as the version promises, and as the
+//! loader made use of it.
 //!
-//! A feature reported missing on a kernel that has it is a fault of the probe, or of the loader's: it fails the
-//! check. A new feature is a line in [`FEATURES`].
+//! A feature reported missing on a kernel that has it fails the check. A new [`Feature`] is covered by itself; what
+//! shows in the programs or where they attach gets a line in [`assert_used`].
 
+use inspector::dataplane::features::{Feature, Features, Support, probe};
 use inspector::dataplane::{ProgramFacts, kernel_release};
 
 use crate::line::Line;
@@ -11,31 +13,11 @@ use crate::report::Report;
 /// Major and minor number of a kernel.
 pub(crate) type Version = (u32, u32);
 
-/// Something that a kernel has or lacks.
-#[derive(Debug)]
-struct Feature {
-    name: &'static str,
-    /// The first kernel that has it.
-    since: Version,
-    sign: Sign,
-}
+/// Programs that kernels without a feature are free to refuse.
+const NEEDS: [(&str, Feature); 1] = [("inspector_frags", Feature::XdpFrags)];
 
-/// What tells.
-#[derive(Debug)]
-enum Sign {
-    /// The kernel takes this program, and is free to refuse it before.
-    Takes(&'static str),
-    /// The kernel tells how many instructions it verified.
-    CountsInstructions,
-    /// A program is attached in this mode.
-    AttachesBy(&'static str),
-}
-
-const FEATURES: [Feature; 3] = [
-    Feature { name: "instruction counts", since: (5, 16), sign: Sign::CountsInstructions },
-    Feature { name: "multi-buffer XDP", since: (5, 18), sign: Sign::Takes("inspector_frags") },
-    Feature { name: "TCX", since: (6, 6), sign: Sign::AttachesBy("tcx") },
-];
+/// The first kernel that tells how many instructions it verified.
+const COUNTS_INSTRUCTIONS: Version = (5, 16);
 
 /// What was seen of the programs that were loaded and attached.
 #[derive(Debug)]
@@ -45,34 +27,37 @@ pub(crate) struct Evidence {
     pub(crate) modes: Vec<&'static str>,
 }
 
-impl Feature {
-    fn is_present(&self, Evidence { programs, modes }: &Evidence) -> bool {
-        match self.sign {
-            Sign::Takes(name) => programs.iter().any(|program| program.name == name),
-            Sign::CountsInstructions => {
-                programs.iter().all(|program| program.verified_instructions.is_some())
-            }
-            Sign::AttachesBy(mode) => modes.contains(&mode),
-        }
-    }
-}
-
-/// Tells which features there are, and panics if one is not where it ought to be.
-pub(crate) fn report(evidence: &Evidence, report: &mut Report) {
-    for feature in &FEATURES {
-        let (name, is_present) = (feature.name.to_owned(), feature.is_present(evidence));
+/// Tells which features there are, and panics if one is not where it ought to be, or is there and not used.
+pub(crate) fn check(evidence: &Evidence, report: &mut Report) {
+    let features = probe();
+    for (feature, support) in features.iter() {
+        let (name, is_present) = (feature.name().to_owned(), support == Support::Present);
         report.say(&Line::Feature { name, is_present });
     }
     let release = kernel_release();
-    for feature in FEATURES.iter().filter(|feature| version(&release) >= feature.since) {
-        assert!(feature.is_present(evidence), "{} is reported missing, but {release} has it", feature.name);
+    for (feature, support) in features.iter() {
+        let name = feature.name();
+        assert!(!matches!(support, Support::Refused(_)), "{name} could not be tried: {support:?}");
+        let is_promised = version(&release) >= feature.since();
+        assert!(support == Support::Present || !is_promised, "{name} is said to be missing in {release}");
     }
+    assert_used(&features, evidence);
+    let counts = evidence.programs.iter().all(|program| program.verified_instructions.is_some());
+    assert!(counts || version(&release) < COUNTS_INSTRUCTIONS, "{release} counts verified instructions");
+}
+
+/// Panics unless the loader used what there is, and only that.
+fn assert_used(features: &Features, Evidence { programs, modes }: &Evidence) {
+    for (name, feature) in NEEDS {
+        let is_loaded = programs.iter().any(|program| program.name == name);
+        assert_eq!(is_loaded, features.has(feature), "{name} needs {}", feature.name());
+    }
+    assert_eq!(modes.contains(&"tcx"), features.has(Feature::Tcx), "{modes:?}");
 }
 
 /// Whether a kernel may refuse a program.
 pub(crate) fn may_refuse(kernel: Version, program: &str) -> bool {
-    let needs = |feature: &Feature| matches!(feature.sign, Sign::Takes(name) if name == program);
-    FEATURES.iter().any(|feature| kernel < feature.since && needs(feature))
+    NEEDS.iter().any(|(name, feature)| *name == program && kernel < feature.since())
 }
 
 /// The version in a release such as `5.10.0-46-cloud-amd64`.
@@ -84,6 +69,8 @@ pub(crate) fn version(release: &str) -> Version {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::catch_unwind;
+
     use super::*;
 
     #[test]
@@ -101,9 +88,20 @@ mod tests {
     }
 
     #[test]
-    fn features_are_told_by_their_signs() {
-        let programs = vec![ProgramFacts { name: "inspector_plain", verified_instructions: Some(3) }];
-        let evidence = Evidence { programs, modes: vec!["native", "tcx"] };
-        assert_eq!(FEATURES.map(|feature| feature.is_present(&evidence)), [true, false, true]);
+    fn what_is_there_has_to_be_used() {
+        let evidence = |name, mode| Evidence {
+            programs: vec![ProgramFacts { name, verified_instructions: None }],
+            modes: vec!["native", mode],
+        };
+        let all = Features::new(|_| Support::Present);
+        let none = Features::new(|_| Support::Missing);
+        let holds = |features: Features, evidence: Evidence| {
+            catch_unwind(move || assert_used(&features, &evidence)).is_ok()
+        };
+        assert!(holds(all, evidence("inspector_frags", "tcx")));
+        assert!(holds(none, evidence("inspector_plain", "tc")));
+        assert!(!holds(all, evidence("inspector_plain", "tcx")), "the program was left out");
+        assert!(!holds(all, evidence("inspector_frags", "tc")), "TCX was left out");
+        assert!(!holds(none, evidence("inspector_plain", "tcx")), "TCX was overlooked");
     }
 }

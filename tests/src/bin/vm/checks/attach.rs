@@ -29,7 +29,7 @@ pub(crate) async fn by_the_best_way(report: &mut Report) {
     }
     let programs = watch.plane.program_facts().expect("loaded programs can be asked");
     let modes = attachments.iter().map(|attachment| attachment.mode).collect();
-    features::report(&Evidence { programs, modes }, report);
+    features::check(&Evidence { programs, modes }, report);
 
     assert_eq!(BOTH.map(|interface| watch.mode(interface, Direction::Ingress)), ["native", "generic"]);
     for interface in BOTH {
@@ -46,6 +46,10 @@ pub(crate) async fn leaves_nothing_behind() {
     let mut watch = Watch::on(&BOTH, Hooks::default()).await;
     assert!(programs_on_interfaces().await.iter().all(Option::is_some));
     assert!(bpf_descriptors() > 0);
+    for interface in BOTH {
+        let has_filter = watch.mode(interface, Direction::Egress) == "tc";
+        assert_eq!(lab.egress_filters(interface).await > 0, has_filter, "filters on {interface}");
+    }
     watch.plane.detach();
     assert_eq!(programs_on_interfaces().await, [None, None]);
     for interface in BOTH {
