@@ -5,7 +5,10 @@
 //! [`crate::findings`] deduplicates. Detectors don't know each other, the source or the wall clock.
 
 pub mod dns;
+mod header;
 pub mod icmp;
+pub mod ip_header;
+mod table;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
@@ -42,5 +45,6 @@ pub fn all() -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
         Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
+        Box::new(ip_header::IpHeader::new(ip_header::Thresholds::default())),
     ]
 }

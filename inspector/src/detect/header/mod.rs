@@ -1,0 +1,123 @@
+//! What the detectors of header fields share: who sends to whom, alphabets, switching fields, findings.
+
+mod alphabet;
+mod switching;
+
+pub(super) use alphabet::Alphabet;
+pub(super) use switching::{Counts, Flows, Switching, field};
+
+use inspector_common::{Anomaly, FlowKey};
+
+use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
+use crate::observation::Head;
+
+/// Pairs kept by each of the detectors of header fields, entries of at most 4 KiB.
+pub(super) const PAIRS: usize = 4096;
+
+/// Idle pairs and flows are forgotten after this, nanoseconds.
+pub(super) const IDLE_NS: u64 = 3_600_000_000_000;
+
+/// One direction between two hosts, over one IP protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Pair {
+    src: [u8; 16],
+    dst: [u8; 16],
+    protocol: u8,
+}
+
+impl Pair {
+    pub(super) const fn of(key: &FlowKey) -> Self {
+        Self { src: key.src, dst: key.dst, protocol: key.protocol }
+    }
+}
+
+/// Lets a growing count through when it first matters and each time it has doubled.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Gate(u32);
+
+impl Gate {
+    pub(super) fn opens(&mut self, count: u32) -> bool {
+        let is_due = count >= self.0.saturating_mul(2).max(1);
+        if is_due {
+            self.0 = count;
+        }
+        is_due
+    }
+}
+
+/// A measured value with the threshold that it crossed.
+pub(super) fn crossed(name: &'static str, value: f64, threshold: f64, unit: &'static str) -> Evidence {
+    Evidence { name, value, threshold: Some(threshold), unit }
+}
+
+/// A measured value that decides nothing by itself.
+pub(super) fn context(name: &'static str, value: f64, unit: &'static str) -> Evidence {
+    Evidence { name, value, threshold: None, unit }
+}
+
+/// Whether a packet's network header can be believed: no longer than the frame and, in IPv4, with a checksum that
+/// is right, or left to the card. Damaged packets have any value in any field.
+pub(super) fn is_sound(head: &Head<'_>) -> bool {
+    let is_long = head.meta.anomalies & 1 << Anomaly::IpLength as u32 != 0;
+    head.meta.ip_len != 0 && !is_long && (head.meta.key.is_ipv6() || has_right_checksum(head.network()))
+}
+
+/// The sum of an IPv4 header's words in ones' complement is all ones (RFC 1071).
+fn has_right_checksum(header: &[u8]) -> bool {
+    let (words, _) = header.as_chunks::<2>();
+    let sum: u32 = words.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum();
+    let fold = |sum: u32| (sum >> 16) + (sum & 0xffff);
+    let folded = fold(fold(sum));
+    folded == 0xffff || header.get(10..12) == Some(&[0, 0])
+}
+
+/// How much a channel carries: packets that may carry a symbol, and bits in each.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carried {
+    pub(super) packets: u64,
+    pub(super) bits: f64,
+    pub(super) time_ns: u64,
+}
+
+/// The finding for the sender of `key`'s packets: medium, or high where the score says so.
+pub(super) fn finding(
+    signature: &'static Signature,
+    key: &FlowKey,
+    score: f64,
+    carried: Carried,
+    mut evidence: Vec<Evidence>,
+) -> Finding {
+    evidence.push(context("bits_per_packet", carried.bits, "bits"));
+    evidence.push(context("directions_seen", 1.0, "directions"));
+    let bytes = carried.packets as f64 * carried.bits / 8.0;
+    let traffic =
+        Traffic { packets_to_server: carried.packets, last_ns: carried.time_ns, ..Traffic::default() };
+    Finding {
+        signature,
+        subject: Subject::of(key, true),
+        severity: if score >= 0.9 { Severity::High } else { Severity::Medium },
+        score,
+        evidence,
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an estimate, never negative"
+        )]
+        estimated_bytes: bytes as u64,
+        traffic,
+        tool: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_opens_at_each_doubling() {
+        let mut gate = Gate::default();
+        let opened: Vec<u32> = (1..=20).filter(|count| gate.opens(*count)).collect();
+        assert_eq!(opened, [1, 2, 4, 8, 16]);
+        assert!(!Gate::default().opens(0));
+    }
+}
