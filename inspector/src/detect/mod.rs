@@ -8,7 +8,10 @@ pub mod dns;
 mod header;
 pub mod icmp;
 pub mod ip_header;
+pub mod ipv6_header;
+pub mod link_padding;
 mod table;
+pub mod tcp_header;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
@@ -46,5 +49,8 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
         Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
         Box::new(ip_header::IpHeader::new(ip_header::Thresholds::default())),
+        Box::new(ipv6_header::Ipv6Header::new(ipv6_header::Thresholds::default())),
+        Box::new(tcp_header::TcpHeader::new(tcp_header::Thresholds::default())),
+        Box::new(link_padding::LinkPadding::new(link_padding::Thresholds::default())),
     ]
 }

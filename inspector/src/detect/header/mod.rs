@@ -1,15 +1,16 @@
 //! What the detectors of header fields share: who sends to whom, alphabets, switching fields, findings.
 
 mod alphabet;
+mod checksum;
 mod switching;
 
 pub(super) use alphabet::Alphabet;
+pub(super) use checksum::{has_right_segment, is_sound};
 pub(super) use switching::{Counts, Flows, Switching, field};
 
-use inspector_common::{Anomaly, FlowKey};
+use inspector_common::FlowKey;
 
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
-use crate::observation::Head;
 
 /// Pairs kept by each of the detectors of header fields, entries of at most 4 KiB.
 pub(super) const PAIRS: usize = 4096;
@@ -53,22 +54,6 @@ pub(super) fn crossed(name: &'static str, value: f64, threshold: f64, unit: &'st
 /// A measured value that decides nothing by itself.
 pub(super) fn context(name: &'static str, value: f64, unit: &'static str) -> Evidence {
     Evidence { name, value, threshold: None, unit }
-}
-
-/// Whether a packet's network header can be believed: no longer than the frame and, in IPv4, with a checksum that
-/// is right, or left to the card. Damaged packets have any value in any field.
-pub(super) fn is_sound(head: &Head<'_>) -> bool {
-    let is_long = head.meta.anomalies & 1 << Anomaly::IpLength as u32 != 0;
-    head.meta.ip_len != 0 && !is_long && (head.meta.key.is_ipv6() || has_right_checksum(head.network()))
-}
-
-/// The sum of an IPv4 header's words in ones' complement is all ones (RFC 1071).
-fn has_right_checksum(header: &[u8]) -> bool {
-    let (words, _) = header.as_chunks::<2>();
-    let sum: u32 = words.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum();
-    let fold = |sum: u32| (sum >> 16) + (sum & 0xffff);
-    let folded = fold(fold(sum));
-    folded == 0xffff || header.get(10..12) == Some(&[0, 0])
 }
 
 /// How much a channel carries: packets that may carry a symbol, and bits in each.
