@@ -27,8 +27,8 @@ pub(in crate::detect) fn is_sound(head: &Head<'_>) -> bool {
     head.meta.ip_len != 0 && !is_long && (head.meta.key.is_ipv6() || is_right())
 }
 
-/// Whether a TCP segment's checksum is right, or the sum of the pseudo-header that a stack leaves to the card to
-/// complete. `None` where the segment was not captured whole.
+/// Whether a TCP segment's checksum is right. `None` where that can't be told: the segment was not captured whole, or
+/// the field has the sum of the pseudo-header that a stack leaves to the card to complete.
 pub(in crate::detect) fn has_right_segment(head: &Head<'_>) -> Option<bool> {
     let segment = head.segment();
     let length = head.meta.l4_len();
@@ -42,7 +42,8 @@ pub(in crate::detect) fn has_right_segment(head: &Head<'_>) -> Option<bool> {
     let [src, dst, length, protocol] = pseudo;
     let partial = sum(&[src, dst, length, protocol]);
     let stored = segment.get(16..18).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
-    Some(sum(&[src, dst, length, protocol, segment]) == 0xffff || stored == Some(partial))
+    let is_right = sum(&[src, dst, length, protocol, segment]) == 0xffff;
+    (is_right || stored != Some(partial)).then_some(is_right)
 }
 
 #[cfg(test)]

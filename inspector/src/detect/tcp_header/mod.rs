@@ -51,7 +51,7 @@ impl Default for Thresholds {
     fn default() -> Self {
         Self {
             reserved: 4,
-            urgent: 3,
+            urgent: 4,
             acknowledgements: 4,
             isns: 8,
             options: 4,
@@ -120,12 +120,20 @@ const ODD: u32 = 1 << Anomaly::TcpReservedBits as u32
     | 1 << Anomaly::TcpUrgentWithoutFlag as u32
     | 1 << Anomaly::TcpAckWithoutFlag as u32;
 
+/// The options of a segment after the handshake that no standard puts there.
+fn unknown_options(head: &Head<'_>) -> Option<(u64, u32)> {
+    let end = usize::from(head.meta.l4_header_len);
+    let is_open = head.meta.tcp_flags & (SYN | RST) == 0;
+    head.segment().get(20..end).filter(|_| is_open).and_then(options::unknown)
+}
+
 impl State {
     /// Notes whether a segment's checksum is right; whether it may be.
     fn verify(&mut self, head: &Head<'_>) -> bool {
         let is_right = has_right_segment(head);
         self.verified = self.verified.saturating_add(u32::from(is_right.is_some()));
-        let is_odd = head.meta.anomalies & ODD != 0 && is_right == Some(true);
+        let is_odd = head.meta.anomalies & ODD != 0 || unknown_options(head).is_some();
+        let is_odd = is_odd && is_right == Some(true);
         self.verified_odd = self.verified_odd.saturating_add(u32::from(is_odd));
         self.damaged = self.damaged.saturating_add(u32::from(is_right == Some(false)));
         is_right != Some(false)
@@ -160,14 +168,11 @@ impl State {
         match flags & (SYN | ACK | RST) {
             SYN => self.syns.add(u32::from_be_bytes([s0, s1, s2, s3])),
             answer if answer == SYN | ACK => self.echoes.add(acknowledged.wrapping_sub(1)),
-            0 | ACK => {
-                let end = usize::from(head.meta.l4_header_len);
-                if let Some((content, bytes)) = segment.get(20..end).and_then(options::unknown) {
-                    self.options.add(content);
-                    self.option_bytes = self.option_bytes.saturating_add(bytes);
-                }
-            }
             _ => {}
+        }
+        if let Some((content, bytes)) = unknown_options(head) {
+            self.options.add(content);
+            self.option_bytes = self.option_bytes.saturating_add(bytes);
         }
     }
 }

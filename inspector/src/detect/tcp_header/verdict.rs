@@ -82,7 +82,7 @@ pub(super) fn of_heads(state: &mut State, limits: &Thresholds, key: &FlowKey) ->
         findings.push(finding(&ACKNOWLEDGEMENT, key, 0.9, carried, evidence));
     }
     let values = state.options.distinct();
-    if values >= limits.options && state.gates[3].opens(values) {
+    if values >= limits.options && state.are_believable(values) && state.gates[3].opens(values) {
         let packets = u64::from(state.options.total());
         let bits = f64::from(state.option_bytes) * 8.0 / packets.max(1) as f64;
         let evidence =
