@@ -1,59 +1,83 @@
-//! A bounded table that forgets what was not heard of for longest.
+//! A table of bounded size that detectors share: no growth, no rehashing, no long evictions.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
-/// Two generations: entries that are asked for move to the young one; when that is full it becomes the old one,
-/// and the former old one is dropped. Each of the last `capacity / 2` entries is there, and a look-up costs the
-/// same in a flood of new keys as without.
-#[derive(Debug)]
-pub(super) struct Table<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
-    generation: usize,
+use foldhash::quality::FixedState;
+
+/// Slots that a key may be in.
+const WAYS: usize = 8;
+/// A full sweep for idle entries takes this many ticks.
+const SWEEP_TICKS: usize = 64;
+
+/// An entry of a [`Table`].
+pub(crate) trait Entry {
+    /// Time of the last packet, ns.
+    fn last_ns(&self) -> u64;
+
+    /// What would be lost with it; the least of a set makes room for a new key.
+    fn worth(&self) -> u64;
 }
 
-impl<K: Hash + Eq + Clone, V: Default> Table<K, V> {
-    /// An empty table of at most `capacity` entries.
-    #[must_use]
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), generation: (capacity / 2).max(1) }
+/// Set-associative: a key's hash picks a set of eight slots. A full set gives up its entry of least worth, the
+/// longest idle among equals, so one that carries evidence stays while others come and go.
+#[derive(Debug)]
+pub(crate) struct Table<K, V> {
+    slots: Box<[Option<(K, V)>]>,
+    used: usize,
+    sweep: usize,
+}
+
+impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
+    /// A table of at least `capacity` entries, rounded up to a power of two of sets.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let slots = capacity.div_ceil(WAYS).next_power_of_two() * WAYS;
+        Self { slots: (0..slots).map(|_| None).collect(), used: 0, sweep: 0 }
     }
 
-    /// The entry of a key, new if it is not known.
-    pub(super) fn entry(&mut self, key: &K) -> &mut V {
-        if !self.young.contains_key(key) {
-            if self.young.len() >= self.generation {
-                self.old = std::mem::take(&mut self.young);
-            }
-            let value = self.old.remove(key).unwrap_or_default();
-            self.young.insert(key.clone(), value);
+    fn set(&self, key: &K) -> usize {
+        let hash = FixedState::default().hash_one(key);
+        usize::try_from(hash & u64::from(u32::MAX)).unwrap_or(0) & (self.slots.len() / WAYS - 1)
+    }
+
+    /// The key's entry, if it is there.
+    pub(crate) fn get(&mut self, key: &K) -> Option<&mut V> {
+        let set = self.set(key) * WAYS;
+        let slots = self.slots.get_mut(set..set + WAYS)?;
+        slots.iter_mut().flatten().find(|(k, _)| k == key).map(|(_, value)| value)
+    }
+
+    /// The key's entry, made by `make` if there is none. `None` never happens but for want of a better type.
+    pub(crate) fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> Option<&mut V> {
+        let set = self.set(&key) * WAYS;
+        let slots = self.slots.get_mut(set..set + WAYS)?;
+        let found = slots.iter().position(|slot| slot.as_ref().is_some_and(|(k, _)| *k == key));
+        let rank =
+            |slot: &Option<(K, V)>| slot.as_ref().map_or((0, 0), |(_, v)| (v.worth() + 1, v.last_ns()));
+        let place = found.or_else(|| (0..WAYS).min_by_key(|&i| slots.get(i).map(rank)))?;
+        let slot = slots.get_mut(place)?;
+        if found.is_none() {
+            self.used += usize::from(slot.is_none());
+            *slot = Some((key, make()));
         }
-        self.young.entry(key.clone()).or_default()
+        slot.as_mut().map(|(_, value)| value)
     }
 
-    /// Whether a key is known.
-    #[must_use]
-    pub(super) fn contains(&self, key: &K) -> bool {
-        self.young.contains_key(key) || self.old.contains_key(key)
+    /// Drops entries of a part of the table that were idle since `before_ns`.
+    pub(crate) fn expire(&mut self, before_ns: u64) {
+        let part = self.slots.len().div_ceil(SWEEP_TICKS);
+        let start = self.sweep * part;
+        for slot in self.slots.iter_mut().skip(start).take(part) {
+            if slot.as_ref().is_some_and(|(_, v)| v.last_ns() < before_ns) {
+                *slot = None;
+                self.used -= 1;
+            }
+        }
+        self.sweep = (self.sweep + 1) % SWEEP_TICKS;
     }
 
-    /// Forgets a key.
-    pub(super) fn remove(&mut self, key: &K) {
-        self.young.remove(key);
-        self.old.remove(key);
-    }
-
-    /// Forgets the entries that are not to be kept.
-    pub(super) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
-        self.young.retain(|_, value| keep(value));
-        self.old.retain(|_, value| keep(value));
-    }
-
-    /// Entries in use, and their capacity.
-    #[must_use]
-    pub(super) fn occupancy(&self) -> (usize, usize) {
-        (self.young.len() + self.old.len(), self.generation * 2)
+    /// Entries in use, and room for them.
+    pub(crate) fn occupancy(&self) -> (usize, usize) {
+        (self.used, self.slots.len())
     }
 }
 
@@ -61,17 +85,31 @@ impl<K: Hash + Eq + Clone, V: Default> Table<K, V> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_least_recent_entries_go_first_and_the_table_stays_bounded() {
-        let mut table = Table::<u32, u32>::new(4);
-        *table.entry(&1) = 10;
-        for key in 2..100 {
-            table.entry(&key);
-            assert_eq!(*table.entry(&1), 10, "it is asked for again and again");
-            assert!(table.occupancy().0 <= 4);
+    struct Item(u64);
+
+    impl Entry for Item {
+        fn last_ns(&self) -> u64 {
+            self.0
         }
-        assert!(!table.contains(&50) && table.contains(&99));
-        table.retain(|value| *value != 10);
-        assert!(!table.contains(&1));
+
+        fn worth(&self) -> u64 {
+            u64::from(self.0 == 1_000_000)
+        }
+    }
+
+    #[test]
+    fn stays_bounded_keeps_what_is_worth_it_and_forgets_the_idle() {
+        let mut table = Table::new(100);
+        assert_eq!(table.occupancy(), (0, 128));
+        table.entry((1, 1), || Item(1_000_000));
+        for i in 0..10_000 {
+            table.entry((2, i), || Item(i));
+        }
+        assert_eq!(table.occupancy(), (128, 128));
+        assert_eq!(table.get(&(1, 1)).map(|item| item.0), Some(1_000_000));
+        for _ in 0..SWEEP_TICKS {
+            table.expire(u64::MAX);
+        }
+        assert_eq!(table.occupancy().0, 0);
     }
 }

@@ -12,14 +12,14 @@ use inspector_common::FlowKey;
 
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 
-/// Pairs kept by each of the detectors of header fields, entries of at most 4 KiB.
+/// Pairs kept by each of the detectors of header fields, entries of about 1 KiB, and up to 4 KiB with full alphabets.
 pub(super) const PAIRS: usize = 4096;
 
 /// Idle pairs and flows are forgotten after this, nanoseconds.
 pub(super) const IDLE_NS: u64 = 3_600_000_000_000;
 
 /// One direction between two hosts, over one IP protocol.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pair {
     src: [u8; 16],
     dst: [u8; 16],

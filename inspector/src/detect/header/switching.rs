@@ -4,7 +4,7 @@ use inspector_common::FlowKey;
 use inspector_common::FlowRecord;
 
 use super::Alphabet;
-use crate::detect::table::Table;
+use crate::detect::table::{Entry, Table};
 use crate::observation::{FlowUpdate, Head};
 
 /// Numbers of the fields: places of their bits in [`inspector_common::flow::changed`].
@@ -35,6 +35,16 @@ pub(in crate::detect) struct Counts {
     pub(in crate::detect) ip_id_zeros: u32,
     pub(in crate::detect) ip_id_low_zeros: u32,
     last_ns: u64,
+}
+
+impl Entry for Counts {
+    fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        0
+    }
 }
 
 impl Counts {
@@ -73,7 +83,7 @@ impl Counts {
 
 /// What was last known of each flow.
 #[derive(Debug)]
-pub(in crate::detect) struct Flows(Table<FlowKey, Option<Counts>>);
+pub(in crate::detect) struct Flows(Table<FlowKey, Counts>);
 
 impl Flows {
     pub(in crate::detect) fn new(capacity: usize) -> Self {
@@ -83,10 +93,9 @@ impl Flows {
     /// What came since the flow's update before, and whether the flow is a new one.
     pub(in crate::detect) fn news(&mut self, update: &FlowUpdate<'_>) -> (Counts, bool) {
         let now = Counts::of(update.record);
-        let known = self.0.entry(update.key);
-        let before = known.replace(now);
-        if update.is_final {
-            self.0.remove(update.key);
+        let before = self.0.get(update.key).map(|known| std::mem::replace(known, now));
+        if before.is_none() && !update.is_final {
+            self.0.entry(*update.key, || now);
         }
         let age_ns = update.record.last_ns.saturating_sub(update.record.first_ns);
         match before {
@@ -97,7 +106,7 @@ impl Flows {
     }
 
     pub(in crate::detect) fn expire(&mut self, since_ns: u64) {
-        self.0.retain(|counts| counts.as_ref().is_some_and(|counts| counts.last_ns >= since_ns));
+        self.0.expire(since_ns);
     }
 
     pub(in crate::detect) fn occupancy(&self) -> (usize, usize) {
@@ -144,6 +153,11 @@ impl Switching {
                 field.copies += u32::from(is_copy);
             }
         }
+    }
+
+    /// Switches of all fields.
+    pub(in crate::detect) fn count(&self) -> u32 {
+        self.fields.iter().fold(0, |sum, field| sum.saturating_add(field.count))
     }
 
     /// The field's switches a packet, where there are so many of them that are not second copies of packets

@@ -15,7 +15,7 @@ use self::fragments::Fragments;
 use self::identification::Identifications;
 use super::Detector;
 use super::header::{Alphabet, Flows, Gate, IDLE_NS, PAIRS, Pair, Switching, is_sound};
-use super::table::Table;
+use super::table::{Entry, Table};
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Head, Observation, Series};
 
@@ -93,12 +93,22 @@ struct EcnSwitches {
     last: u8,
 }
 
+impl Entry for Box<State> {
+    fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        u64::from(self.reserved) + u64::from(self.switching.count())
+    }
+}
+
 /// The detector.
 #[derive(Debug)]
 pub struct IpHeader {
     thresholds: Thresholds,
     flows: Flows,
-    pairs: Table<Pair, State>,
+    pairs: Table<Pair, Box<State>>,
 }
 
 /// Flows whose counts are remembered, entries of 100 bytes.
@@ -177,7 +187,9 @@ impl Detector for IpHeader {
             return;
         }
         if head.class() == Class::Fragment {
-            self.pairs.entry(&Pair::of(key)).fragments.note(is_sound(head));
+            if let Some(state) = self.pairs.entry(Pair::of(key), Box::default) {
+                state.fragments.note(is_sound(head));
+            }
         }
         if !is_sound(head) {
             return;
@@ -189,7 +201,7 @@ impl Detector for IpHeader {
         if head.meta.changed == 0 && head.meta.anomalies & anomalies == 0 && !is_syn {
             return;
         }
-        let state = self.pairs.entry(&Pair::of(key));
+        let Some(state) = self.pairs.entry(Pair::of(key), Box::default) else { return };
         state.observe(head);
         findings.extend(verdict::of_heads(state, &self.thresholds, key));
     }
@@ -203,10 +215,10 @@ impl Detector for IpHeader {
         let (news, is_new) = self.flows.news(update);
         let pair = Pair::of(key);
         let is_odd = news.switches.iter().any(|count| *count > 0) || news.ip_id_low_zeros > 0;
-        if !is_odd && !self.pairs.contains(&pair) {
+        if !is_odd && self.pairs.get(&pair).is_none() {
             return;
         }
-        let state = self.pairs.entry(&pair);
+        let Some(state) = self.pairs.entry(pair, Box::default) else { return };
         state.last_ns = update.record.last_ns;
         state.switching.add(&news);
         state.identifications.add(update.record, &news, is_new);
@@ -218,7 +230,7 @@ impl Detector for IpHeader {
         if key.is_ipv6() || series.entries.is_empty() || carries_others(key) {
             return;
         }
-        let state = self.pairs.entry(&Pair::of(key));
+        let Some(state) = self.pairs.entry(Pair::of(key), Box::default) else { return };
         state.last_ns = series.last_ns;
         if key.flags & FlowKey::FRAGMENT == 0 {
             state.identifications.series(series, self.thresholds.id_window);
@@ -229,13 +241,9 @@ impl Detector for IpHeader {
     }
 
     fn tick(&mut self, now_ns: u64) {
-        // Cheap enough for each second only because it is done when a table is half full or more.
-        let (used, capacity) = self.occupancy();
-        if used * 2 > capacity {
-            let since = now_ns.saturating_sub(IDLE_NS);
-            self.pairs.retain(|state| state.last_ns >= since);
-            self.flows.expire(since);
-        }
+        let since_ns = now_ns.saturating_sub(IDLE_NS);
+        self.pairs.expire(since_ns);
+        self.flows.expire(since_ns);
     }
 
     fn occupancy(&self) -> (usize, usize) {

@@ -13,7 +13,7 @@ use super::header::{
     Alphabet, Carried, Flows, Gate, IDLE_NS, PAIRS, Pair, Switching, context, crossed, field, finding,
     is_sound,
 };
-use super::table::Table;
+use super::table::{Entry, Table};
 use crate::findings::{Finding, Signature};
 use crate::observation::{FlowUpdate, Observation};
 
@@ -91,12 +91,22 @@ struct State {
     last_ns: u64,
 }
 
+impl Entry for Box<State> {
+    fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        u64::from(self.contents.total()) + u64::from(self.switching.count())
+    }
+}
+
 /// The detector.
 #[derive(Debug)]
 pub struct Ipv6Header {
     thresholds: Thresholds,
     flows: Flows,
-    pairs: Table<Pair, State>,
+    pairs: Table<Pair, Box<State>>,
 }
 
 /// Flows whose counts are remembered, entries of 100 bytes.
@@ -121,7 +131,7 @@ impl Detector for Ipv6Header {
         if !key.is_ipv6() || !is_sound(head) || (head.meta.changed == 0 && !has_extensions) {
             return;
         }
-        let state = self.pairs.entry(&Pair::of(key));
+        let Some(state) = self.pairs.entry(Pair::of(key), Box::default) else { return };
         state.last_ns = head.meta.time_ns;
         if head.meta.changed != 0 {
             let label = u64::from(head.meta.flow_label);
@@ -143,22 +153,19 @@ impl Detector for Ipv6Header {
         }
         let (news, _) = self.flows.news(update);
         let pair = Pair::of(key);
-        if news.switches.iter().all(|count| *count == 0) && !self.pairs.contains(&pair) {
+        if news.switches.iter().all(|count| *count == 0) && self.pairs.get(&pair).is_none() {
             return;
         }
-        let state = self.pairs.entry(&pair);
+        let Some(state) = self.pairs.entry(pair, Box::default) else { return };
         state.last_ns = update.record.last_ns;
         state.switching.add(&news);
         findings.extend(of_counts(state, &self.thresholds, key));
     }
 
     fn tick(&mut self, now_ns: u64) {
-        let (used, capacity) = self.occupancy();
-        if used * 2 > capacity {
-            let since = now_ns.saturating_sub(IDLE_NS);
-            self.pairs.retain(|state| state.last_ns >= since);
-            self.flows.expire(since);
-        }
+        let since_ns = now_ns.saturating_sub(IDLE_NS);
+        self.pairs.expire(since_ns);
+        self.flows.expire(since_ns);
     }
 
     fn occupancy(&self) -> (usize, usize) {

@@ -11,7 +11,7 @@ use super::header::{
     Alphabet, Carried, Flows, Gate, IDLE_NS, PAIRS, Pair, Switching, context, crossed, field, finding,
     is_sound,
 };
-use super::table::Table;
+use super::table::{Entry, Table};
 use crate::findings::{Finding, Signature};
 use crate::observation::{FlowUpdate, Head, Observation};
 
@@ -72,12 +72,22 @@ struct State {
     last_ns: u64,
 }
 
+impl Entry for Box<State> {
+    fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        u64::from(self.paddings.total()) + u64::from(self.switching.count())
+    }
+}
+
 /// The detector.
 #[derive(Debug)]
 pub struct LinkPadding {
     thresholds: Thresholds,
     flows: Flows,
-    pairs: Table<Pair, State>,
+    pairs: Table<Pair, Box<State>>,
 }
 
 /// Flows whose counts are remembered, entries of 100 bytes.
@@ -172,7 +182,7 @@ impl Detector for LinkPadding {
             return;
         }
         let key = hosts(head);
-        let state = self.pairs.entry(&Pair::of(&key));
+        let Some(state) = self.pairs.entry(Pair::of(&key), Box::default) else { return };
         state.last_ns = head.meta.time_ns;
         if has_switched {
             state.switching.observe(head, [0, 0, 0, 0, head.meta.vlan_pcp.into(), 0]);
@@ -190,10 +200,10 @@ impl Detector for LinkPadding {
         }
         let (news, _) = self.flows.news(update);
         let pair = Pair::of(update.key);
-        if news.switches[field::PCP] == 0 && !self.pairs.contains(&pair) {
+        if news.switches[field::PCP] == 0 && self.pairs.get(&pair).is_none() {
             return;
         }
-        let state = self.pairs.entry(&pair);
+        let Some(state) = self.pairs.entry(pair, Box::default) else { return };
         state.last_ns = update.record.last_ns;
         state.switching.add(&news);
         let limits = &self.thresholds;
@@ -214,12 +224,9 @@ impl Detector for LinkPadding {
     }
 
     fn tick(&mut self, now_ns: u64) {
-        let (used, capacity) = self.occupancy();
-        if used * 2 > capacity {
-            let since = now_ns.saturating_sub(IDLE_NS);
-            self.pairs.retain(|state| state.last_ns >= since);
-            self.flows.expire(since);
-        }
+        let since_ns = now_ns.saturating_sub(IDLE_NS);
+        self.pairs.expire(since_ns);
+        self.flows.expire(since_ns);
     }
 
     fn occupancy(&self) -> (usize, usize) {

@@ -13,7 +13,7 @@ use inspector_common::{Anomaly, FlowKey};
 use self::series::Track;
 use super::Detector;
 use super::header::{Alphabet, Gate, IDLE_NS, PAIRS, Pair, has_right_segment, is_sound};
-use super::table::Table;
+use super::table::{Entry, Table};
 use crate::findings::Finding;
 use crate::observation::{Head, Observation, Series};
 
@@ -97,11 +97,21 @@ impl Isns {
     }
 }
 
+impl Entry for Box<State> {
+    fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        u64::from(self.verified_odd) + u64::from(self.backwards)
+    }
+}
+
 /// The detector.
 #[derive(Debug)]
 pub struct TcpHeader {
     thresholds: Thresholds,
-    pairs: Table<Pair, State>,
+    pairs: Table<Pair, Box<State>>,
     tracks: Table<FlowKey, Track>,
 }
 
@@ -193,7 +203,7 @@ impl Detector for TcpHeader {
         if is_plain && head.meta.anomalies & ODD == 0 {
             return;
         }
-        let state = self.pairs.entry(&Pair::of(key));
+        let Some(state) = self.pairs.entry(Pair::of(key), Box::default) else { return };
         state.last_ns = head.meta.time_ns;
         if !state.verify(head) {
             return;
@@ -207,24 +217,24 @@ impl Detector for TcpHeader {
         if key.protocol != 6 || key.flags & FlowKey::FRAGMENT != 0 {
             return;
         }
-        let track = self.tracks.entry(key);
+        let Some(track) = self.tracks.entry(*key, Track::default) else { return };
         if series.is_start {
             *track = Track::default();
         }
+        track.last_ns = series.last_ns;
         let before = track.backwards;
         series.entries.iter().for_each(|entry| track.add(entry));
         let news = track.backwards - before;
-        let state = self.pairs.entry(&Pair::of(key));
+        let Some(state) = self.pairs.entry(Pair::of(key), Box::default) else { return };
         state.last_ns = series.last_ns;
         state.backwards = state.backwards.saturating_add(news);
         findings.extend(verdict::of_series(state, track, &self.thresholds, key));
     }
 
     fn tick(&mut self, now_ns: u64) {
-        let (used, capacity) = self.pairs.occupancy();
-        if used * 2 > capacity {
-            self.pairs.retain(|state| state.last_ns >= now_ns.saturating_sub(IDLE_NS));
-        }
+        let since_ns = now_ns.saturating_sub(IDLE_NS);
+        self.pairs.expire(since_ns);
+        self.tracks.expire(since_ns);
     }
 
     fn occupancy(&self) -> (usize, usize) {

@@ -3,6 +3,7 @@
 use inspector_common::SeriesEntry;
 
 use crate::detect::header::Alphabet;
+use crate::detect::table::Entry;
 
 /// Von Neumann's ratio η = Σ(xᵢ₊₁ − xᵢ)² / Σ(xᵢ − x̄)² (von Neumann, Ann. Math. Stat. 12, 1941): near 2 for values
 /// that don't depend on the one before, near 0 for ones that drift, as free space in a buffer does. `None` for
@@ -23,6 +24,17 @@ pub(super) struct Track {
     /// Steps between timestamps.
     pub(super) steps: u32,
     windows: Vec<u16>,
+    pub(super) last_ns: u64,
+}
+
+impl Entry for Track {
+    fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        0
+    }
 }
 
 /// Windows judged together.

@@ -1,0 +1,107 @@
+//! Races that must be found, and the corner cases of TCP and DNS that must not.
+
+use bytemuck::Zeroable as _;
+use inspector_common::HeadMeta;
+
+use super::*;
+use crate::observation::Head;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// One packet of a server's side of a connection.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    seq: u32,
+    payload: &'a [u8],
+    reasons: u8,
+    flags: u8,
+    ttl: u8,
+    at_ns: u64,
+}
+
+const PLAIN: Sent<'_> =
+    Sent { seq: 1000, payload: b"", reasons: reason::EARLY, flags: flag::ACK, ttl: 53, at_ns: SECOND };
+
+const REAL: &[u8] =
+    b"HTTP/1.1 200 OK\r\nServer: real\r\nContent-Length: 100\r\n\r\n<html>the page that was asked for";
+const FORGED: &[u8] = b"HTTP/1.1 302 Found\r\nLocation: http://198.51.100.7/\r\nContent-Length: 0\r\n\r\n";
+
+fn feed(sent: &[Sent<'_>]) -> Vec<Finding> {
+    let mut detector = Injection::new(Thresholds::default());
+    let mut findings = Vec::new();
+    for packet in sent {
+        let mut bytes = vec![0u8; 40];
+        bytes[0] = 0x45;
+        bytes[24..28].copy_from_slice(&packet.seq.to_be_bytes());
+        bytes.extend_from_slice(packet.payload);
+        let mut meta = HeadMeta::zeroed();
+        meta.key.src[10..].copy_from_slice(&[0xff, 0xff, 192, 0, 2, 1]);
+        meta.key.dst[10..].copy_from_slice(&[0xff, 0xff, 10, 0, 0, 1]);
+        (meta.key.src_port, meta.key.dst_port, meta.key.protocol) = (80, 40000, 6);
+        meta.class = Class::Tcp as u8;
+        (meta.l4_offset, meta.l4_header_len) = (20, 20);
+        meta.ip_len = u32::try_from(bytes.len()).unwrap();
+        (meta.reasons, meta.tcp_flags, meta.ttl) = (packet.reasons, packet.flags, packet.ttl);
+        meta.time_ns = packet.at_ns;
+        let head = Head { meta: &meta, bytes: &bytes };
+        detector.observe(&Observation { head, content: Content::Opaque }, &mut findings);
+    }
+    findings
+}
+
+fn overlap(seq: u32, payload: &[u8]) -> Sent<'_> {
+    Sent { seq, payload, reasons: reason::OVERLAP, at_ns: SECOND + 40_000_000, ..PLAIN }
+}
+
+#[test]
+fn a_forged_answer_that_wins_the_race_is_found_whichever_way_it_is_cut() {
+    let forged = Sent { payload: FORGED, ttl: 64, ..PLAIN };
+    let found = feed(&[forged, overlap(1000, REAL)]);
+    assert_eq!((found.len(), found[0].severity), (1, Severity::High));
+    assert_eq!(found[0].subject.client_port, 40000);
+    let later = feed(&[forged, overlap(1010, &REAL[10..])]);
+    assert_eq!(later.len(), 1, "begins inside the forged range");
+    let loses = feed(&[Sent { payload: REAL, ..PLAIN }, Sent { ttl: 64, ..overlap(1000, FORGED) }]);
+    assert_eq!(loses.len(), 1);
+}
+
+#[test]
+fn a_sender_that_repeats_other_bytes_from_the_same_distance_is_an_alert_too() {
+    let found = feed(&[Sent { payload: REAL, ..PLAIN }, overlap(1000, FORGED)]);
+    assert_eq!(found[0].severity, Severity::Medium);
+}
+
+#[test]
+fn retransmissions_however_cut_keep_alives_and_probes_are_silent() {
+    let first = Sent { payload: REAL, ..PLAIN };
+    let (head, tail) = REAL.split_at(20);
+    let silent: [&[Sent<'_>]; 6] = [
+        &[first, overlap(1000, REAL)],
+        &[first, overlap(1000, head), overlap(1020, tail)],
+        &[Sent { payload: head, ..PLAIN }, overlap(1010, &REAL[10..])],
+        &[first, overlap(1000, b"\0")],
+        &[first, Sent { at_ns: 200 * SECOND, ..overlap(1000, FORGED) }],
+        &[first, Sent { flags: flag::SYN, payload: b"", ..PLAIN }, overlap(1000, FORGED)],
+    ];
+    for (i, sent) in silent.iter().enumerate() {
+        assert_eq!(feed(sent), Vec::new(), "{i}");
+    }
+}
+
+#[test]
+fn sequence_numbers_wrap() {
+    let start = u32::MAX - 4;
+    let first = Sent { seq: start, payload: REAL, ..PLAIN };
+    assert_eq!(feed(&[first, overlap(start.wrapping_add(10), &REAL[10..])]), Vec::new());
+    assert_eq!(feed(&[first, overlap(start.wrapping_add(10), FORGED)]).len(), 1);
+}
+
+#[test]
+fn a_reset_from_elsewhere_is_an_observation_and_one_from_the_host_is_nothing() {
+    let data = [Sent { payload: b"abcd", ..PLAIN }, Sent { seq: 1004, payload: b"efgh", ..PLAIN }];
+    let reset = |ttl| Sent { flags: flag::RST, ttl, reasons: reason::OPEN, ..PLAIN };
+    let found = feed(&[data[0], data[1], reset(120)]);
+    assert_eq!((found.len(), found[0].severity), (1, Severity::Info));
+    assert_eq!(feed(&[data[0], data[1], reset(54)]), Vec::new());
+    assert_eq!(feed(&[reset(120)]), Vec::new(), "nothing to compare with");
+}
