@@ -87,7 +87,7 @@ fn perform(task: &Task, root: &Path) -> Result<ExitCode, Error> {
         }
         Task::Run { flags } => run::run(root, flags)?,
         Task::Demo => lab::run(root, "demo", &[])?,
-        Task::Evaluate { arguments } => return evaluate::run(root, arguments),
+        Task::Evaluate { arguments } => evaluate::run(root, arguments)?,
         Task::Bench { flags } => lab::run(root, "bench", flags)?,
         Task::Test { filter } => return test::run(root, filter),
         Task::VmTest(request) => return vm::run(root, request),

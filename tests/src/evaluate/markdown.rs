@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{Apart, ChannelRow, Evaluation, Summary};
+use crate::corpus::Label;
 
 /// What stands around the tables in a document.
 const MARKERS: [&str; 2] = ["<!-- evaluate: begin -->", "<!-- evaluate: end -->"];
@@ -29,7 +30,11 @@ pub fn markdown(evaluation: &Evaluation, summary: &Summary<'_>) -> String {
     let mut text = format!("{} captures, {} packets.\n", evaluation.outcomes.len(), evaluation.packets());
     text.push_str("\n| label | captures | with an alert | alerts are |\n|---|--:|--:|---|\n");
     for (label, row) in &summary.labels {
-        let meaning = if label.forbids_alerts() { "false" } else { "right" };
+        let meaning = match label {
+            Label::Covert => "right",
+            Label::CovertHard | Label::Gray => "welcome",
+            Label::Benign | Label::EvasiveBenign | Label::TunnelDeclared | Label::Malformed => "false",
+        };
         let _ = writeln!(text, "| {label} | {} | {} | {meaning} |", row.files, row.alerts);
     }
     text.push_str(
@@ -83,7 +88,6 @@ fn apart(text: &mut String, title: &str, captures: &[Apart<'_>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::corpus::Label;
     use crate::evaluate::Floors;
     use crate::evaluate::outcome::tests::{alerted, capture, evaluation};
 

@@ -13,6 +13,8 @@ mod summary;
 mod text;
 mod workers;
 
+use std::cmp::Reverse;
+use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -62,12 +64,19 @@ impl Evaluation {
 pub fn evaluate(captures: Vec<Capture>, limit: Duration) -> Evaluation {
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     let begun = Instant::now();
-    let files: Vec<PathBuf> = captures.iter().map(|capture| capture.file.clone()).collect();
+    // The largest first, so that no worker is left alone with it at the end.
+    let size = |capture: &Capture| Reverse(fs::metadata(&capture.file).map_or(0, |file| file.len()));
+    let mut places: Vec<usize> = (0..captures.len()).collect();
+    places.sort_by_cached_key(|place| size(&captures[*place]));
+    let files: Vec<PathBuf> = places.iter().map(|place| captures[*place].file.clone()).collect();
     let replays = workers::run(files.len(), workers, limit, move |piece| outcome::replay(&files[piece]));
     let wall = begun.elapsed();
-    let outcomes = captures.into_iter().zip(replays);
-    let outcomes = outcomes.map(|(capture, replay)| Outcome::new(capture, replay)).collect();
-    Evaluation { outcomes, wall, workers }
+
+    let mut replays: Vec<_> = places.into_iter().zip(replays).collect();
+    replays.sort_by_key(|(place, _)| *place);
+    let outcomes =
+        captures.into_iter().zip(replays).map(|(capture, (_, replay))| Outcome::new(capture, replay));
+    Evaluation { outcomes: outcomes.collect(), wall, workers }
 }
 
 /// The project's own floors.

@@ -77,7 +77,7 @@ impl Selection {
         if self.detectors.is_empty() {
             return Ok(());
         }
-        let wanted = self.detectors.iter().map(|name| pattern(name)).collect::<Result<Vec<_>, _>>()?;
+        let wanted = self.detectors.iter().map(|text| pattern(text)).collect::<Result<Vec<_>, _>>()?;
         for outcome in &mut evaluation.outcomes {
             outcome.findings.retain(|found| wanted.iter().any(|pattern| pattern.matches(found.detector())));
         }

@@ -9,6 +9,9 @@ use super::{Apart, ChannelRow, Evaluation, Floors, Found, Outcome, Summary, Verd
 /// Alerts that are shown of one capture in the list of false ones.
 const FALSE_ALERTS_SHOWN: usize = 5;
 
+/// Least width of the column of channels and labels.
+const NAME_WIDTH: usize = 18;
+
 const BOLD: &str = "1";
 const RED: &str = "1;31";
 const YELLOW: &str = "33";
@@ -107,43 +110,44 @@ impl Text<'_> {
 
     fn channels(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Summary { channels, optional, .. } = self.summary;
-        if !channels.is_empty() || !optional.is_empty() {
-            writeln!(
-                f,
-                "{}",
-                self.paint(BOLD, "channel                 files  detected  first alert  slowest  by")
-            )?;
+        if channels.is_empty() && optional.is_empty() {
+            return Ok(());
         }
+        let optional = optional.iter().map(|((label, name), row)| (format!("{name} ({label})"), row));
+        let optional: Vec<_> = optional.collect();
+        let names = channels.keys().copied().chain(optional.iter().map(|(name, _)| name.as_str()));
+        let width = names.map(str::len).max().unwrap_or_default().max(NAME_WIDTH);
+        let heading = format!("{:<width$}  files  detected  first alert  slowest  by", "channel");
+        writeln!(f, "{}", self.paint(BOLD, heading))?;
         for (name, row) in channels {
-            self.channel(f, name, row, if row.detected < row.files { YELLOW } else { "" })?;
+            self.channel(f, &format!("{name:<width$}"), row, row.detected < row.files)?;
         }
         if !optional.is_empty() {
             writeln!(f, "{}", self.paint(FAINT, "an alert is welcome, none is no miss:"))?;
         }
-        for ((label, name), row) in optional {
-            self.channel(f, &format!("{name} ({label})"), row, "")?;
+        for (name, row) in optional {
+            self.channel(f, &format!("{name:<width$}"), row, false)?;
         }
-        if channels.is_empty() && optional.is_empty() { Ok(()) } else { writeln!(f) }
+        writeln!(f)
     }
 
-    fn channel(&self, f: &mut Formatter<'_>, name: &str, row: &ChannelRow, style: &str) -> fmt::Result {
+    fn channel(&self, f: &mut Formatter<'_>, name: &str, row: &ChannelRow, is_bad: bool) -> fmt::Result {
         let packet = |packet: Option<u64>| packet.map_or_else(|| "-".to_owned(), thousands);
         let detected = format!("{:>8}", row.detected);
-        let detected = if style.is_empty() { detected } else { self.paint(style, detected) };
+        let detected = if is_bad { self.paint(YELLOW, detected) } else { detected };
         let by: Vec<String> = row.detectors.iter().map(|(name, count)| format!("{name} {count}")).collect();
         let (median, max) = (packet(row.median_first_alert()), packet(row.max_first_alert()));
-        let line =
-            format!("{name:<24}{:>5}  {detected}  {median:>11}  {max:>7}  {}", row.files, by.join(", "));
+        let line = format!("{name}  {:>5}  {detected}  {median:>11}  {max:>7}  {}", row.files, by.join(", "));
         writeln!(f, "{}", line.trim_end())
     }
 
     fn labels(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.paint(BOLD, "label                   files    alerts"))?;
+        writeln!(f, "{}", self.paint(BOLD, format!("{:<NAME_WIDTH$}  files    alerts", "label")))?;
         for (label, row) in &self.summary.labels {
             let alerts = format!("{:>8}", thousands(row.alerts as u64));
             let is_bad = label.forbids_alerts() && row.alerts > 0;
             let alerts = if is_bad { self.paint(RED, alerts) } else { alerts };
-            writeln!(f, "{label:<22}{:>7}  {alerts}", thousands(row.files as u64))?;
+            writeln!(f, "{label:<NAME_WIDTH$}{:>7}  {alerts}", thousands(row.files as u64))?;
         }
         writeln!(f)
     }
@@ -286,11 +290,7 @@ mod tests {
     use crate::evaluate::outcome::tests::{alerted, capture, evaluation};
     use crate::evaluate::{End, Exceptions};
 
-    fn text(edit: impl FnOnce(&mut Text<'_>)) -> String {
-        with_floors(None, edit)
-    }
-
-    fn with_floors(floors: Option<(&Floors, &Verdict)>, edit: impl FnOnce(&mut Text<'_>)) -> String {
+    fn text(findings: Option<Severity>, verdict: Option<&Verdict>, colour: bool) -> String {
         let mut outcomes = vec![
             alerted(
                 capture("found.pcap", Label::Covert, Some("iodine")),
@@ -304,19 +304,18 @@ mod tests {
         let evaluation = evaluation(outcomes);
         let exceptions = Exceptions::default();
         let summary = Summary::new(&evaluation, &exceptions);
-        let mut text =
-            Text { evaluation: &evaluation, summary: &summary, floors, findings: None, colour: false };
-        edit(&mut text);
-        text.to_string()
+        let floors = Floors::default();
+        let floors = verdict.map(|verdict| (&floors, verdict));
+        Text { evaluation: &evaluation, summary: &summary, floors, findings, colour }.to_string()
     }
 
     #[test]
     fn counts_misses_false_alerts_and_failures_are_there() {
-        let text = text(|_| ());
+        let text = text(None, None, false);
         for line in [
-            "iodine                      1         1        1,234    1,234  dns-volume 1",
-            "ttl                         1         0            -        -",
-            "benign                      1         1",
+            "iodine                  1         1        1,234    1,234  dns-volume 1",
+            "ttl                     1         0            -        -",
+            "benign                  1         1",
             "  ttl                 missed.pcap  made up",
             "       #9  MEDIUM  dns-volume 0.50  10.0.0.5 → 192.0.2.7:53, evil\\u{1b}.example",
             "           name_bytes 332 (threshold 300), skew 0.1235",
@@ -332,12 +331,12 @@ mod tests {
 
     #[test]
     fn findings_are_shown_down_to_the_severity_that_is_asked_for() {
-        let all = text(|text| text.findings = Some(Severity::Info));
+        let all = text(Some(Severity::Info), None, false);
         assert!(
             all.starts_with("found.pcap  [covert iodine] 100 packets\n       #2  INFO    observation"),
             "{all}"
         );
-        let alerts = text(|text| text.findings = Some(Severity::Medium));
+        let alerts = text(Some(Severity::Medium), None, false);
         assert!(alerts.starts_with("found.pcap  [covert iodine] 100 packets\n    #1234  MEDIUM"), "{alerts}");
     }
 
@@ -345,10 +344,9 @@ mod tests {
     fn the_verdict_is_there_and_colours_only_where_they_are_wanted() {
         let verdict =
             Verdict { broken: vec!["ttl: low".to_owned()], hints: vec!["rise".to_owned()], unchecked: 3 };
-        let floors = Floors::default();
-        let plain = with_floors(Some((&floors, &verdict)), |_| ());
+        let plain = text(None, Some(&verdict), false);
         assert!(plain.contains("hint    rise\nBROKEN  ttl: low\nfloors not looked at"), "{plain}");
-        let painted = text(|text| text.colour = true);
+        let painted = text(None, None, true);
         assert!(painted.contains("\u{1b}[1;31mFAILED\u{1b}[0m"), "{painted}");
     }
 

@@ -1,7 +1,9 @@
 //! Work spread over threads, where a piece may panic or hang without holding up the rest.
 
 use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -123,7 +125,12 @@ fn keep_last_words() {
         panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
             let is_worker = LAST_WORDS.with_borrow_mut(|words| {
                 let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line()));
-                let text = said(info.payload()) + place.as_deref().unwrap_or_default();
+                let mut text = said(info.payload()) + place.as_deref().unwrap_or_default();
+                // There is one if RUST_BACKTRACE asks for it.
+                let trace = Backtrace::capture();
+                if trace.status() == BacktraceStatus::Captured {
+                    let _ = write!(text, "\n{trace}");
+                }
                 words.as_mut().map(|words| *words = text).is_some()
             });
             if !is_worker {

@@ -107,7 +107,9 @@ impl Raw {
         let severity = match is_enough {
             true if value >= 4 * threshold && self.unknown == 0 => Severity::High,
             true => Severity::Medium,
-            false => Severity::Low,
+            // One or two may be damage on the way.
+            false if value >= 3 => Severity::Low,
+            false => return None,
         };
         Some(Finding {
             signature: &RAW,

@@ -179,11 +179,9 @@ fn tunnel(connection: &Connection, carried: Carried, subject: Subject) -> Findin
     let is_proxy = connection.used_for == Use::Open(Inside::Connect);
     let context = |name, value: f64, unit| Evidence { name, value, threshold: None, unit };
     // SSH through a proxy is how administrators get out of networks that have one.
-    // Applications speak of HTTP, in its own words, over their WebSockets.
     let severity = match carried {
         _ if is_proxy => Severity::Low,
-        Carried::Http => Severity::Low,
-        Carried::Socks => Severity::Medium,
+        Carried::Http | Carried::Socks => Severity::Medium,
         Carried::Tls | Carried::Ssh | Carried::Ip => Severity::High,
     };
     Finding {
