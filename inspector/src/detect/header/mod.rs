@@ -95,14 +95,4 @@ pub(super) fn finding(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gate_opens_at_each_doubling() {
-        let mut gate = Gate::default();
-        let opened: Vec<u32> = (1..=20).filter(|count| gate.opens(*count)).collect();
-        assert_eq!(opened, [1, 2, 4, 8, 16]);
-        assert!(!Gate::default().opens(0));
-    }
-}
+mod tests;

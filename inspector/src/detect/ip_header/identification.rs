@@ -47,7 +47,7 @@ impl Identifications {
             return;
         }
         self.step(if is_new { record.first_ip_id } else { record.ip_id });
-        if record.ip_id & 0xff == 0 {
+        if record.ip_id.trailing_zeros() >= 8 {
             self.high_bytes.add((record.ip_id >> 8).into());
         }
         self.last = Some(record.ip_id);

@@ -31,13 +31,18 @@ pub struct Thresholds {
     pub switches: u32,
     /// Their share of the packets, ratio. Base rate: DSCP up to 0.20 (SSH), TTL up to 0.25 in short flows.
     pub switch_share: f64,
+    /// Difference between TTLs that no change of path explains, hops: paths have at most about 30, and systems begin at
+    /// 64, 128 or 255. Another host that answers in the sender's name (a reset, a proxy) does so a few times.
+    pub far_ttls: u64,
+    /// Least share of switches between such TTLs, ratio. Base rate: 0 pairs with 16 switches that are not copies.
+    pub far_share: f64,
     /// Values of TOS in UDP, values: media of several kinds share a flow (RFC 8837: at most four marks).
     pub udp_tos_values: u32,
     /// Packets with the reserved flag, packets, of a pair that also sends some without. Base rate: 0 pairs have one.
     pub reserved: u32,
     /// Non-zero identifications whose low byte is zero, packets. Base rate: 1 in 256, by chance.
     pub low_zeros: u32,
-    /// Their share of the non-zero ones, ratio. Base rate: 0.004; 1.0 for counters in the other byte order
+    /// Their share of the non-zero ones, ratio. Base rate: 0.004, and 8 of 200 once in 10^6; 1.0 for counters in the other byte order
     /// (Windows 98), which don't go backwards.
     pub low_zero_share: f64,
     /// Identifications of a flow judged together, packets.
@@ -60,10 +65,12 @@ impl Default for Thresholds {
         Self {
             switches: 16,
             switch_share: 0.3,
+            far_ttls: 32,
+            far_share: 0.05,
             udp_tos_values: 5,
             reserved: 3,
             low_zeros: 8,
-            low_zero_share: 0.25,
+            low_zero_share: 0.04,
             id_window: 48,
             high_counter_share: 0.85,
             jump_share: 0.9,
@@ -79,6 +86,8 @@ struct State {
     switching: Switching,
     ecn: EcnSwitches,
     reserved: u32,
+    /// Heads whose header could not be believed.
+    damaged: u32,
     identifications: Identifications,
     fragments: Fragments,
     options: Alphabet,
@@ -186,12 +195,16 @@ impl Detector for IpHeader {
         if key.is_ipv6() || head.meta.ip_len == 0 || is_tunnel(Some(head.class())) || carries_others(key) {
             return;
         }
-        if head.class() == Class::Fragment {
-            if let Some(state) = self.pairs.entry(Pair::of(key), Box::default) {
-                state.fragments.note(is_sound(head));
-            }
+        if head.class() == Class::Fragment
+            && let Some(state) = self.pairs.entry(Pair::of(key), Box::default)
+        {
+            state.fragments.note(is_sound(head));
         }
         if !is_sound(head) {
+            if let Some(state) = self.pairs.entry(Pair::of(key), Box::default) {
+                state.damaged = state.damaged.saturating_add(1);
+                state.last_ns = head.meta.time_ns;
+            }
             return;
         }
         let anomalies = 1 << Anomaly::Ipv4ReservedFlag as u32

@@ -47,10 +47,10 @@ fn switching(
     state: &mut State,
     limits: &Thresholds,
     key: &FlowKey,
-    number: usize,
+    (number, min_share): (usize, f64),
     signature: &'static Signature,
 ) -> Option<Finding> {
-    let share = state.switching.share(number, limits.switches, limits.switch_share)?;
+    let share = state.switching.share(number, limits.switches, min_share)?;
     let switches = &state.switching.fields[number];
     if !state.gates[number].opens(switches.count) {
         return None;
@@ -60,7 +60,7 @@ fn switching(
     let score = if share >= 0.45 || values.distinct() >= 6 { 0.92 } else { 0.8 };
     let evidence = vec![
         crossed("switches", switches.count.into(), limits.switches.into(), "switches"),
-        crossed("switches_per_packet", share, limits.switch_share, "ratio"),
+        crossed("switches_per_packet", share, min_share, "ratio"),
         context("distinct_values", values.distinct().into(), "values"),
         context("least_value", values.min().unwrap_or(0) as f64, "value"),
         context("greatest_value", values.max().unwrap_or(0) as f64, "value"),
@@ -72,13 +72,16 @@ fn switching(
 pub(super) fn of_counts(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Vec<Finding> {
     let mut findings = Vec::new();
     // Path tracers count the TTL up from 1, again and again (mtr).
-    let is_trace = state.switching.fields[field::TTL].values.min().is_some_and(|least| least <= 4);
-    if !is_trace {
-        findings.extend(switching(state, limits, key, field::TTL, &TTL));
+    let ttls = &state.switching.fields[field::TTL].values;
+    let (least, greatest) = (ttls.min().unwrap_or(0), ttls.max().unwrap_or(0));
+    if least > 4 {
+        let are_far = greatest - least > limits.far_ttls;
+        let min_share = if are_far { limits.far_share } else { limits.switch_share };
+        findings.extend(switching(state, limits, key, (field::TTL, min_share), &TTL));
     }
     findings.extend(tos(state, limits, key));
     findings.extend(flags(state, limits, key));
-    findings.extend(switching(state, limits, key, field::CHECKSUM, &CHECKSUM));
+    findings.extend(switching(state, limits, key, (field::CHECKSUM, limits.switch_share), &CHECKSUM));
     findings.extend(low_zeros(state, limits, key));
     findings
 }
@@ -87,7 +90,11 @@ pub(super) fn of_counts(state: &mut State, limits: &Thresholds, key: &FlowKey) -
 fn flags(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
     let values = &state.switching.fields[field::FLAGS].values;
     let are_fragments = [1, 3, 5, 7].into_iter().any(|flags| values.contains(flags));
-    if are_fragments { None } else { switching(state, limits, key, field::FLAGS, &FLAGS) }
+    if are_fragments {
+        None
+    } else {
+        switching(state, limits, key, (field::FLAGS, limits.switch_share), &FLAGS)
+    }
 }
 
 fn tos(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
@@ -99,7 +106,7 @@ fn tos(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding>
     if key.protocol == 17 && values.distinct() < limits.udp_tos_values {
         return None;
     }
-    switching(state, limits, key, field::TOS, &TOS)
+    switching(state, limits, key, (field::TOS, limits.switch_share), &TOS)
 }
 
 /// ECN alternates by itself where it is negotiated, but a sender that marks both ECT(0) and ECT(1) does not exist
@@ -109,7 +116,7 @@ fn ecn(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding>
     if !(values.contains(1) && values.contains(2) && values.distinct() >= 3) {
         return None;
     }
-    switching(state, limits, key, field::TOS, &ECN)
+    switching(state, limits, key, (field::TOS, limits.switch_share), &ECN)
 }
 
 fn low_zeros(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
@@ -119,6 +126,7 @@ fn low_zeros(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Fi
     if ids.low_zeros < limits.low_zeros
         || share < limits.low_zero_share
         || is_counter
+        || state.damaged * 8 > ids.low_zeros
         || !state.gates[8].opens(ids.low_zeros)
     {
         return None;
