@@ -4,6 +4,8 @@
 //! "v2s" maps each value of a field to one symbol; "r2s" maps a range of values to a symbol and draws from the
 //! range, so that no value repeats much; "dev" adds the symbol's deviation to the field's ordinary value.
 
+#![expect(clippy::cast_possible_truncation, reason = "fields are cut to their widths on purpose")]
+
 mod cover;
 mod embed;
 

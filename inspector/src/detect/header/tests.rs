@@ -177,6 +177,10 @@ fn byte(number: u32) -> u8 {
     noise(number).to_be_bytes()[0]
 }
 
+fn half(number: u32) -> u16 {
+    u16::from_be_bytes([byte(number), byte(number + 1000)])
+}
+
 fn bit(number: u32) -> u8 {
     byte(number) & 1
 }
@@ -193,7 +197,7 @@ fn fields_of_ipv4_that_carry_data_are_found() {
     found("ip-header", "DF", &frames(100, |n| ipv4(0, n, flags(n), 64, 6, &data(n))));
     let low_byte = |n: u32| n << 8 | u32::from(byte(n));
     found("ip-header", "identification", &frames(120, |n| tcp(0, low_byte(n), 64, &plain(n))));
-    let fragment = |n: u32| ipv4(0, n, (noise(n) as u16 & 0x1ff) + 1, 64, 6, &data(n));
+    let fragment = |n: u32| ipv4(0, n, (half(n) & 0x1ff) + 1, 64, 6, &data(n));
     found("ip-header", "fragments", &frames(60, fragment));
 }
 
@@ -277,9 +281,9 @@ fn fields_of_tcp_that_carry_data_are_found() {
         })
     };
     found("tcp-header", "reserved", &each(20, &|s, n| s.reserved = byte(n) & 0x0e));
-    found("tcp-header", "urgent", &each(20, &|s, n| s.urgent = noise(n) as u16));
+    found("tcp-header", "urgent", &each(20, &|s, n| s.urgent = half(n)));
     let open = |s: &mut Segment, n: u32| {
-        (s.flags, s.port, s.payload) = (2, 1000 + n as u16, Vec::new());
+        (s.flags, s.port, s.payload) = (2, 1000 + u16::try_from(n).unwrap(), Vec::new());
         (s.ack, s.options) = (0, Vec::new());
     };
     found(
@@ -333,7 +337,7 @@ fn ordinary_tcp_is_silent() {
     silent(
         "random initial numbers",
         &each(&|s, n| {
-            (s.flags, s.port, s.seq, s.ack) = (2, 1000 + n as u16, noise(n), 0);
+            (s.flags, s.port, s.seq, s.ack) = (2, 1000 + u16::try_from(n).unwrap(), noise(n), 0);
             s.payload = Vec::new();
         }),
     );
