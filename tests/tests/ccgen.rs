@@ -18,7 +18,8 @@ const DETECTORS: [&str; 4] = ["ip-header", "ipv6-header", "tcp-header", "link-pa
 /// The detectors of storage channels that alert.
 fn alerts(frames: &[Frame]) -> BTreeSet<&'static str> {
     let file = timed_pcap(frames.iter().map(|frame| (frame.time_us, &frame.bytes[..])));
-    let mut capture = CaptureReader::new("generated", Cursor::new(file)).unwrap();
+    let mut capture =
+        CaptureReader::new("generated", Cursor::new(file)).unwrap_or_else(|error| panic!("{error}"));
     let mut found = BTreeSet::new();
     let analysis = analyse(&mut capture, Sampler::new(1, 0), |_, report| {
         let detector = report.finding.signature.detector;
