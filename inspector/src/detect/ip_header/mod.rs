@@ -264,6 +264,3 @@ impl Detector for IpHeader {
         (flows + pairs, most_flows + most_pairs)
     }
 }
-
-#[cfg(test)]
-mod tests;
