@@ -7,6 +7,7 @@
 )]
 
 pub mod capture;
+pub mod ccgen;
 pub mod corpus;
 pub mod evaluate;
 pub mod kernel;

@@ -8,15 +8,20 @@ pub mod custom;
 pub mod declared;
 pub mod dns;
 pub mod fixed;
+mod header;
 pub mod http;
 pub mod icmp;
 pub mod injection;
+pub mod ip_header;
+pub mod ipv6_header;
+pub mod link_padding;
 mod masquerade;
 mod noise;
 pub(crate) mod novelty;
 pub(crate) mod pairing;
 pub mod smb;
 pub(crate) mod table;
+pub mod tcp_header;
 pub mod tls;
 #[cfg(test)]
 mod traffic;
@@ -65,5 +70,9 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(http::Http::new(http::Thresholds::default())),
         Box::new(tls::Tls::new(tls::Thresholds::default())),
         Box::new(smb::Smb::new(smb::Thresholds::default())),
+        Box::new(ip_header::IpHeader::new(ip_header::Thresholds::default())),
+        Box::new(ipv6_header::Ipv6Header::new(ipv6_header::Thresholds::default())),
+        Box::new(tcp_header::TcpHeader::new(tcp_header::Thresholds::default())),
+        Box::new(link_padding::LinkPadding::new(link_padding::Thresholds::default())),
     ]
 }

@@ -1,0 +1,61 @@
+//! Whether a packet's checksums say that it is as it was sent. Damaged packets have any value in any field.
+
+use inspector_common::Anomaly;
+
+use crate::observation::Head;
+
+/// The folded sum of 16-bit words in ones' complement (RFC 1071 §4.1).
+fn sum(parts: &[&[u8]]) -> u16 {
+    let mut total: u64 = 0;
+    for part in parts {
+        let (words, odd) = part.as_chunks::<2>();
+        total += words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum::<u64>();
+        total += odd.first().map_or(0, |last| u64::from(*last) << 8);
+    }
+    while total > 0xffff {
+        total = (total >> 16) + (total & 0xffff);
+    }
+    u16::try_from(total).unwrap_or(u16::MAX)
+}
+
+/// Whether a packet's network header can be believed: no longer than the frame and, in IPv4, with a checksum that
+/// is right, or left to the card.
+pub(in crate::detect) fn is_sound(head: &Head<'_>) -> bool {
+    let is_long = head.meta.anomalies & 1 << Anomaly::IpLength as u32 != 0;
+    let header = head.network();
+    let is_right = || sum(&[header]) == 0xffff || header.get(10..12) == Some(&[0, 0]);
+    head.meta.ip_len != 0 && !is_long && (head.meta.key.is_ipv6() || is_right())
+}
+
+/// Whether a TCP segment's checksum is right. `None` where that can't be told: the segment was not captured whole, or
+/// the field has the sum of the pseudo-header that a stack leaves to the card to complete.
+pub(in crate::detect) fn has_right_segment(head: &Head<'_>) -> Option<bool> {
+    let segment = head.segment();
+    let length = head.meta.l4_len();
+    if u32::try_from(segment.len()) != Ok(length) {
+        return None;
+    }
+    let key = &head.meta.key;
+    // The prefix of mapped IPv4 addresses is none of the pseudo-header's.
+    let from = if key.is_ipv6() { 0 } else { 12 };
+    let pseudo = [&key.src[from..], &key.dst[from..], &length.to_be_bytes(), &[0, key.protocol]];
+    let [src, dst, length, protocol] = pseudo;
+    let partial = sum(&[src, dst, length, protocol]);
+    let stored = segment.get(16..18).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
+    let is_right = sum(&[src, dst, length, protocol, segment]) == 0xffff;
+    (is_right || stored != Some(partial)).then_some(is_right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_agree_with_the_examples_of_rfc_1071() {
+        assert_eq!(sum(&[&[0x00, 0x01, 0xf2, 0x03], &[0xf4, 0xf5, 0xf6, 0xf7]]), 0xddf2);
+        assert_eq!(sum(&[&[0x12]]), 0x1200, "an odd byte is the high one");
+        // The header of an echo request from 10.0.0.1 to 192.0.2.1, checksum from an independent tool.
+        let header = [0x45, 0, 0, 84, 0, 0, 0x40, 0, 64, 1, 0x6e, 0xa7, 10, 0, 0, 1, 192, 0, 2, 1];
+        assert_eq!(sum(&[&header]), 0xffff);
+    }
+}

@@ -1,0 +1,183 @@
+//! Fields that change from one packet of a flow to the next, counted per pair of hosts.
+
+use inspector_common::FlowKey;
+use inspector_common::FlowRecord;
+
+use super::Alphabet;
+use crate::detect::table::{Entry, Table};
+use crate::observation::{FlowUpdate, Head};
+
+/// Numbers of the fields: places of their bits in [`inspector_common::flow::changed`].
+pub(in crate::detect) mod field {
+    pub(in crate::detect) const TTL: usize = 0;
+    pub(in crate::detect) const TOS: usize = 1;
+    pub(in crate::detect) const FLAGS: usize = 2;
+    pub(in crate::detect) const LABEL: usize = 3;
+    pub(in crate::detect) const PCP: usize = 4;
+    pub(in crate::detect) const CHECKSUM: usize = 5;
+    pub(in crate::detect) const COUNT: usize = 6;
+}
+
+/// Packets whose bytes are remembered, to know a second copy of them.
+const RECENT: usize = 16;
+
+/// A flow of which nothing is known and that is older than this was forgotten: its counts are not new,
+/// nanoseconds. A new flow is first heard of within a second.
+const KNOWN_NS: u64 = 3_000_000_000;
+
+/// What was counted of a flow, or has come since.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::detect) struct Counts {
+    pub(in crate::detect) packets: u64,
+    /// Switches of each field but for a flow's first: a field that carries data comes back to earlier values,
+    /// and connections of raw sockets, resets and route changes switch once.
+    pub(in crate::detect) switches: [u32; field::COUNT],
+    pub(in crate::detect) ip_id_zeros: u32,
+    pub(in crate::detect) ip_id_low_zeros: u32,
+    last_ns: u64,
+}
+
+impl Entry for Counts {
+    fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        0
+    }
+}
+
+impl Counts {
+    fn of(record: &FlowRecord) -> Self {
+        let switches = [
+            record.ttl_switches,
+            record.tos_switches,
+            record.flag_switches,
+            record.label_switches,
+            record.pcp_switches,
+            record.checksum_switches,
+        ];
+        Self {
+            packets: record.packets,
+            switches: switches.map(|count| count.saturating_sub(1)),
+            ip_id_zeros: record.ip_id_zeros,
+            ip_id_low_zeros: record.ip_id_low_zeros,
+            last_ns: record.last_ns,
+        }
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        let mut switches = self.switches;
+        for (new, old) in switches.iter_mut().zip(before.switches) {
+            *new = new.saturating_sub(old);
+        }
+        Self {
+            packets: self.packets.saturating_sub(before.packets),
+            switches,
+            ip_id_zeros: self.ip_id_zeros.saturating_sub(before.ip_id_zeros),
+            ip_id_low_zeros: self.ip_id_low_zeros.saturating_sub(before.ip_id_low_zeros),
+            last_ns: self.last_ns,
+        }
+    }
+}
+
+/// What was last known of each flow.
+#[derive(Debug)]
+pub(in crate::detect) struct Flows(Table<FlowKey, Counts>);
+
+impl Flows {
+    pub(in crate::detect) fn new(capacity: usize) -> Self {
+        Self(Table::new(capacity))
+    }
+
+    /// What came since the flow's update before, and whether the flow is a new one.
+    pub(in crate::detect) fn news(&mut self, update: &FlowUpdate<'_>) -> (Counts, bool) {
+        let now = Counts::of(update.record);
+        let before = self.0.get(update.key).map(|known| std::mem::replace(known, now));
+        if before.is_none() && !update.is_final {
+            self.0.entry(*update.key, || now);
+        }
+        let age_ns = update.record.last_ns.saturating_sub(update.record.first_ns);
+        match before {
+            Some(before) => (now.since(&before), false),
+            None if age_ns > KNOWN_NS => (Counts::default(), false),
+            None => (now, true),
+        }
+    }
+
+    pub(in crate::detect) fn expire(&mut self, since_ns: u64) {
+        self.0.expire(since_ns);
+    }
+
+    pub(in crate::detect) fn occupancy(&self) -> (usize, usize) {
+        self.0.occupancy()
+    }
+}
+
+/// How one field of a pair's packets switches.
+#[derive(Clone, Debug, Default)]
+pub(in crate::detect) struct Switches {
+    /// Exact, from the flow records.
+    pub(in crate::detect) count: u32,
+    /// Values in heads of packets where the field had changed.
+    pub(in crate::detect) values: Alphabet,
+    copies: u32,
+}
+
+/// How the fields of a pair's packets switch.
+#[derive(Clone, Debug, Default)]
+pub(in crate::detect) struct Switching {
+    pub(in crate::detect) packets: u64,
+    pub(in crate::detect) fields: [Switches; field::COUNT],
+    recent: [u64; RECENT],
+    written: usize,
+}
+
+impl Switching {
+    pub(in crate::detect) fn add(&mut self, counts: &Counts) {
+        self.packets += counts.packets;
+        for (field, new) in self.fields.iter_mut().zip(counts.switches) {
+            field.count = field.count.saturating_add(new);
+        }
+    }
+
+    /// Notes the values of a packet in which a field changed.
+    pub(in crate::detect) fn observe(&mut self, head: &Head<'_>, values: [u64; field::COUNT]) {
+        let mark = mark(head);
+        let is_copy = self.recent.contains(&mark);
+        self.recent[self.written % RECENT] = mark;
+        self.written += 1;
+        for (number, field) in self.fields.iter_mut().enumerate() {
+            if head.meta.changed & 1 << number != 0 {
+                field.values.add(values[number]);
+                field.copies += u32::from(is_copy);
+            }
+        }
+    }
+
+    /// Switches of all fields.
+    pub(in crate::detect) fn count(&self) -> u32 {
+        self.fields.iter().fold(0, |sum, field| sum.saturating_add(field.count))
+    }
+
+    /// The field's switches a packet, where there are so many of them that are not second copies of packets
+    /// (two taps, one behind a router, show each packet twice: half of the switches are copies).
+    pub(in crate::detect) fn share(&self, number: usize, min_count: u32, min_share: f64) -> Option<f64> {
+        let field = &self.fields[number];
+        let share = f64::from(field.count) / self.packets.max(1) as f64;
+        let is_copied = field.copies * 5 > field.values.total();
+        let are_sound =
+            field.values.total() >= min_count && field.values.total().max(200) * 2 >= field.count.min(400);
+        (field.count >= min_count && share >= min_share && !is_copied && are_sound).then_some(share)
+    }
+}
+
+/// Stands for a packet's identity: what a second copy of it has in common with it.
+fn mark(head: &Head<'_>) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(head.meta.ip_id);
+    // FNV-1a over what was captured of the segment.
+    for byte in head.segment() {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    hash
+}

@@ -1,0 +1,56 @@
+//! TCP options after the handshake.
+
+/// Options that data segments have: end, no operation, SACK, timestamp, MD5 (RFC 2385), authentication (RFC 5925),
+/// multipath (RFC 8684), encryption (RFC 8547), Accurate ECN (RFC 9768: 172 and 174).
+const KNOWN: [u8; 9] = [0, 1, 5, 8, 19, 29, 30, 69, 172];
+/// Kinds of middleboxes that talk to each other in options (IANA: Riverbed and others).
+const MIDDLEBOX: [u8; 6] = [33, 76, 77, 78, 174, 34];
+
+/// A digest of the options that no standard puts into a data segment, and how many bytes they have.
+pub(super) fn unknown(options: &[u8]) -> Option<(u64, u32)> {
+    let mut rest = options;
+    let mut found: Option<(u64, u32)> = None;
+    while let [kind, tail @ ..] = rest {
+        match *kind {
+            0 => break,
+            1 => rest = tail,
+            _ => {
+                let len = usize::from(*tail.first()?);
+                let option = rest.get(..len).filter(|option| option.len() >= 2)?;
+                if !KNOWN.contains(kind) && !MIDDLEBOX.contains(kind) {
+                    let (hash, bytes) = found.unwrap_or((0xcbf2_9ce4_8422_2325, 0));
+                    // FNV-1a.
+                    let hash = option
+                        .iter()
+                        .fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+                    found = Some((hash, bytes + u32::from(*tail.first()?) - 2));
+                }
+                rest = &rest[len..];
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_no_standard_puts_there_is_unknown() {
+        let timestamp = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
+        assert_eq!(unknown(&timestamp), None);
+        let odd = |data: u8| unknown(&[&timestamp[..], &[253, 4, data, 0]].concat());
+        assert!(odd(1).is_some_and(|(_, bytes)| bytes == 2));
+        assert_ne!(odd(1), odd(2));
+    }
+
+    #[test]
+    fn hostile_bytes_end_the_reading() {
+        for kind in 0..=255u8 {
+            for length in 0..=255u8 {
+                unknown(&[kind, length, 7]);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Statistics of TCP timestamps and windows, packet by packet.
+
+use inspector_common::SeriesEntry;
+
+use crate::detect::header::Alphabet;
+use crate::detect::table::Entry;
+
+/// Von Neumann's ratio η = Σ(xᵢ₊₁ − xᵢ)² / Σ(xᵢ − x̄)² (von Neumann, Ann. Math. Stat. 12, 1941): near 2 for values
+/// that don't depend on the one before, near 0 for ones that drift, as free space in a buffer does. `None` for
+/// fewer than two values or constant ones.
+pub(super) fn von_neumann(values: &[f64]) -> Option<f64> {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let spread: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let steps: f64 = values.windows(2).map(|pair| (pair[1] - pair[0]).powi(2)).sum();
+    (values.len() >= 2 && spread > 0.0).then(|| steps / spread)
+}
+
+/// The packets of one flow's series, as far as they tell of timestamps and windows.
+#[derive(Debug, Default)]
+pub(super) struct Track {
+    before: Option<SeriesEntry>,
+    /// Timestamps below the one before, in packets that are not out of order.
+    pub(super) backwards: u32,
+    /// Steps between timestamps.
+    pub(super) steps: u32,
+    windows: Vec<u16>,
+    pub(super) last_ns: u64,
+}
+
+impl Entry for Track {
+    fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        0
+    }
+}
+
+/// Windows judged together.
+const WINDOWS: usize = 128;
+
+/// Half of the numbers are ahead, modulo 2^32 (RFC 7323 §5.2).
+const fn is_behind(before: u32, after: u32) -> bool {
+    after.wrapping_sub(before) >= 1 << 31
+}
+
+impl Track {
+    pub(super) fn add(&mut self, entry: &SeriesEntry) {
+        const SYN_RST: u8 = 6;
+        if entry.tcp_flags & SYN_RST != 0 {
+            return;
+        }
+        if self.windows.len() == WINDOWS {
+            self.windows.remove(0);
+        }
+        self.windows.push(entry.window);
+        if entry.timestamp == 0 {
+            return;
+        }
+        if let Some(before) = self.before.replace(*entry) {
+            self.steps = self.steps.saturating_add(1);
+            let is_backward = is_behind(before.timestamp, entry.timestamp) && is_in_order(&before, entry);
+            self.backwards = self.backwards.saturating_add(u32::from(is_backward));
+        }
+    }
+
+    /// How independent the windows are of each other, and their alphabet, where all of them share a high byte and
+    /// there are `least` of them or more.
+    pub(super) fn low_window_bytes(&self, least: usize) -> Option<(f64, Alphabet)> {
+        let high = self.windows.first()? >> 8;
+        if self.windows.len() < least || self.windows.iter().any(|window| window >> 8 != high) {
+            return None;
+        }
+        let values: Vec<f64> = self.windows.iter().map(|window| f64::from(*window)).collect();
+        let mut alphabet = Alphabet::default();
+        self.windows.iter().for_each(|window| alphabet.add((*window).into()));
+        von_neumann(&values).map(|ratio| (ratio, alphabet))
+    }
+
+    pub(super) fn window_count(&self) -> u32 {
+        u32::try_from(self.windows.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// Whether a packet was sent after the one before it in the series: its sequence number is further, or its IPv4
+/// identification counts on from the other's. Where neither tells, as for acknowledgements in IPv6, it may
+/// have overtaken the other.
+fn is_in_order(before: &SeriesEntry, after: &SeriesEntry) -> bool {
+    let ahead = after.seq.wrapping_sub(before.seq).cast_signed();
+    let step = after.ip_id.wrapping_sub(before.ip_id);
+    let counts_on = before.ip_id != 0 && after.ip_id != 0 && (1..256).contains(&step);
+    ahead > 0 || (ahead == 0 && counts_on)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable as _;
+
+    use super::*;
+
+    #[test]
+    fn von_neumann_agrees_with_values_computed_by_hand() {
+        // 1 3 2: mean 2, spread 2, steps 4 + 1.
+        assert!((von_neumann(&[1.0, 3.0, 2.0]).unwrap() - 2.5).abs() < 1e-12);
+        // 1 2 3 4: spread 5, steps 3.
+        assert!((von_neumann(&[1.0, 2.0, 3.0, 4.0]).unwrap() - 0.6).abs() < 1e-12);
+        assert_eq!(von_neumann(&[5.0, 5.0]), None);
+        assert_eq!(von_neumann(&[]), None);
+    }
+
+    #[test]
+    fn von_neumann_is_within_its_bounds_and_ignores_scale() {
+        let mut state = 7u32;
+        for _ in 0..200 {
+            let values: Vec<f64> = (0..20)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    f64::from(state >> 24)
+                })
+                .collect();
+            let ratio = von_neumann(&values).unwrap();
+            let scaled: Vec<f64> = values.iter().map(|value| 3.0 * value - 40.0).collect();
+            assert!((0.0..=4.0).contains(&ratio));
+            assert!((von_neumann(&scaled).unwrap() - ratio).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn reordered_packets_have_no_backward_timestamps() {
+        let entry = |seq, timestamp| SeriesEntry { seq, timestamp, ..SeriesEntry::zeroed() };
+        let mut track = Track::default();
+        for (seq, timestamp) in [(100, 10), (300, 12), (200, 11), (400, 13)] {
+            track.add(&entry(seq, timestamp));
+        }
+        assert_eq!((track.backwards, track.steps), (0, 3));
+        track.add(&entry(500, 12));
+        assert_eq!(track.backwards, 1);
+    }
+}

@@ -1,0 +1,166 @@
+//! From what is known of a pair to findings.
+
+use inspector_common::FlowKey;
+
+use super::series::Track;
+use super::{Isns, NAME, State, Thresholds};
+use crate::detect::header::{Carried, context, crossed, finding};
+use crate::findings::{Finding, Signature};
+
+/// Kinds of findings, each with a gate of its own.
+pub(super) const KINDS: usize = 8;
+
+macro_rules! signatures {
+    ($($name:ident = $id:literal, $title:literal, $pattern:literal;)+) => {
+        $(static $name: Signature = Signature {
+            id: $id,
+            rev: 1,
+            detector: NAME,
+            title: $title,
+            pattern: $pattern,
+            attack: "T1001",
+            hint: "Capture the pair's segments and look at the field; find the process that sends them, which needs raw sockets",
+        };)+
+    };
+}
+
+signatures! {
+    RESERVED = 5201, "Covert channel in reserved bits of TCP", "EN4.1 Reserved/Unused State/Value Modulation";
+    URGENT = 5202, "Covert channel in the urgent pointer of TCP", "EN4.1 Reserved/Unused State/Value Modulation";
+    ACKNOWLEDGEMENT = 5203, "Covert channel in TCP acknowledgement numbers without the flag", "EN4.1 Reserved/Unused State/Value Modulation";
+    ISN = 5204, "Covert channel in TCP initial sequence numbers", "EN4.2 Random State/Value Modulation";
+    BOUNCE = 5205, "Covert channel in sequence numbers that a third host bounces", "EN4.2 Random State/Value Modulation";
+    OPTION = 5206, "Covert channel in TCP options", "EN4.1 Reserved/Unused State/Value Modulation";
+    TIMESTAMP = 5207, "Covert channel in TCP timestamps", "EN4 State/Value Modulation";
+    WINDOW = 5208, "Covert channel in the TCP window", "EN4 State/Value Modulation";
+}
+
+pub(super) fn of_heads(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let time_ns = state.last_ns;
+    let packets = state.reserved.total();
+    if packets >= limits.reserved && state.are_believable(packets) && state.gates[0].opens(packets) {
+        let values = state.reserved.distinct();
+        let bits = f64::from(values + 1).log2();
+        let evidence = vec![
+            crossed("packets_with_reserved_bits", packets.into(), limits.reserved.into(), "packets"),
+            context("distinct_values", values.into(), "values"),
+        ];
+        findings.push(finding(
+            &RESERVED,
+            key,
+            0.9,
+            Carried { packets: packets.into(), bits, time_ns },
+            evidence,
+        ));
+    }
+    let packets = state.urgent.total();
+    if packets >= limits.urgent && state.are_believable(packets) && state.gates[1].opens(packets) {
+        let bits = state.urgent.entropy().max(1.0);
+        let evidence = vec![
+            crossed("urgent_pointers_without_flag", packets.into(), limits.urgent.into(), "packets"),
+            context("distinct_values", state.urgent.distinct().into(), "values"),
+        ];
+        findings.push(finding(
+            &URGENT,
+            key,
+            0.92,
+            Carried { packets: packets.into(), bits, time_ns },
+            evidence,
+        ));
+    }
+    let values = state.acknowledgements.distinct();
+    if values >= limits.acknowledgements && state.are_believable(values) && state.gates[2].opens(values) {
+        let packets = state.acknowledgements.total().into();
+        let evidence = vec![crossed(
+            "acknowledgement_numbers_without_flag",
+            values.into(),
+            limits.acknowledgements.into(),
+            "values",
+        )];
+        let carried = Carried { packets, bits: 32.0, time_ns };
+        findings.push(finding(&ACKNOWLEDGEMENT, key, 0.9, carried, evidence));
+    }
+    let values = state.options.distinct();
+    if values >= limits.options && state.are_believable(values) && state.gates[3].opens(values) {
+        let packets = u64::from(state.options.total());
+        let bits = f64::from(state.option_bytes) * 8.0 / packets.max(1) as f64;
+        let evidence =
+            vec![crossed("distinct_unknown_options", values.into(), limits.options.into(), "values")];
+        findings.push(finding(&OPTION, key, 0.9, Carried { packets, bits, time_ns }, evidence));
+    }
+    let [.., syn_gate, echo_gate] = &mut state.gates;
+    if state.syns.repeat_low(limits) && syn_gate.opens(state.syns.all.distinct()) {
+        findings.push(isns(&state.syns, &ISN, limits, key, time_ns));
+    }
+    if state.echoes.repeat_low(limits) && echo_gate.opens(state.echoes.all.distinct()) {
+        findings.push(isns(&state.echoes, &BOUNCE, limits, key, time_ns));
+    }
+    findings
+}
+
+impl Isns {
+    /// Whether many different numbers have the same low 16 bits: by chance, two of 300 do.
+    fn repeat_low(&self, limits: &Thresholds) -> bool {
+        self.low.mode() >= limits.isns && self.low.mode() * 2 >= self.low.total()
+    }
+}
+
+fn isns(
+    isns: &Isns,
+    signature: &'static Signature,
+    limits: &Thresholds,
+    key: &FlowKey,
+    time_ns: u64,
+) -> Finding {
+    let evidence = vec![
+        crossed("numbers_with_equal_low_16_bits", isns.low.mode().into(), limits.isns.into(), "values"),
+        context("distinct_numbers", isns.all.distinct().into(), "values"),
+    ];
+    let carried = Carried { packets: isns.all.total().into(), bits: isns.all.entropy().max(8.0), time_ns };
+    finding(signature, key, 0.95, carried, evidence)
+}
+
+pub(super) fn of_series(
+    state: &mut State,
+    track: &Track,
+    limits: &Thresholds,
+    key: &FlowKey,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if state.is_damaged() {
+        return findings;
+    }
+    let time_ns = state.last_ns;
+    if state.backwards >= limits.backward_timestamps && state.gates[4].opens(state.backwards) {
+        let share = f64::from(track.backwards) / f64::from(track.steps.max(1));
+        // Overwriting k low bits makes a clock that stands still go back about half of the time.
+        let bits = if share > 0.25 { 8.0 } else { 1.0 };
+        let evidence = vec![
+            crossed(
+                "timestamps_going_back",
+                state.backwards.into(),
+                limits.backward_timestamps.into(),
+                "packets",
+            ),
+            context("share_in_the_last_flow", share, "ratio"),
+        ];
+        let carried = Carried { packets: track.steps.into(), bits, time_ns };
+        findings.push(finding(&TIMESTAMP, key, 0.9, carried, evidence));
+    }
+    if let Some((ratio, values)) = track.low_window_bytes(limits.windows) {
+        let count = track.window_count();
+        let variety = f64::from(values.distinct()) / f64::from(count.min(64));
+        let is_free = ratio >= limits.window_independence && variety >= limits.window_variety;
+        if is_free && state.gates[5].opens(count) {
+            let evidence = vec![
+                crossed("von_neumann_ratio", ratio, limits.window_independence, "ratio"),
+                crossed("distinct_share", variety, limits.window_variety, "ratio"),
+                crossed("windows", count.into(), limits.windows as f64, "packets"),
+            ];
+            let carried = Carried { packets: count.into(), bits: 8.0, time_ns };
+            findings.push(finding(&WINDOW, key, 0.8, carried, evidence));
+        }
+    }
+    findings
+}
