@@ -18,3 +18,4 @@ pub mod metrics;
 pub mod observation;
 pub mod replay;
 pub mod sinks;
+pub mod stats;

@@ -8,6 +8,7 @@ pub mod dns;
 pub mod icmp;
 pub mod injection;
 mod table;
+pub mod timing;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
@@ -45,5 +46,6 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
         Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
         Box::new(injection::Injection::new(injection::Thresholds::default())),
+        Box::new(timing::Timing::new(timing::Thresholds::default())),
     ]
 }
