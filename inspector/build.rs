@@ -1,54 +1,13 @@
 //! Builds the BPF object and hands its path to the crate as `INSPECTOR_BPF_OBJECT`, so that the loader carries
 //! the programs that belong to it.
 
-use std::env;
-use std::error::Error;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-
 #[path = "../xtask/src/bpf/mod.rs"]
 mod bpf;
+#[path = "../xtask/src/bpf/embed.rs"]
+mod embed;
+
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match embed() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            println!("cargo::error={error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn embed() -> Result<(), Box<dyn Error>> {
-    let root = workspace()?;
-    for path in ["inspector-ebpf", "inspector-common", "Cargo.toml", "Cargo.lock"] {
-        println!("cargo::rerun-if-changed={}", root.join(path).display());
-    }
-    for variable in ["PATH", "CARGO_TARGET_DIR"] {
-        println!("cargo::rerun-if-env-changed={variable}");
-    }
-    let toolchain = bpf::Toolchain::find(&root)?;
-    for tool in [&toolchain.compiler.rustc, &toolchain.linker.path] {
-        println!("cargo::rerun-if-changed={}", tool.display());
-    }
-
-    let target = bpf::object::Target {
-        arch: env::var("CARGO_CFG_TARGET_ARCH")?,
-        big_endian: env::var("CARGO_CFG_TARGET_ENDIAN")? == "big",
-    };
-    let built = bpf::object::build(&root, &toolchain, &target)?;
-    // A copy, since the next build of another checkout or architecture may overwrite the shared one.
-    let object = PathBuf::from(env::var("OUT_DIR")?).join("inspector.bpf.o");
-    fs::copy(&built, &object)
-        .map_err(|error| format!("cannot copy {} to {}: {error}", built.display(), object.display()))?;
-    println!("cargo::rustc-env=INSPECTOR_BPF_OBJECT={}", object.display());
-    Ok(())
-}
-
-fn workspace() -> Result<PathBuf, Box<dyn Error>> {
-    let manifest = env::var("CARGO_MANIFEST_DIR")?;
-    let root =
-        Path::new(&manifest).parent().ok_or("the crate inspector has no workspace folder around it")?;
-    Ok(root.to_owned())
+    embed::object("inspector", "INSPECTOR_BPF_OBJECT")
 }

@@ -13,7 +13,7 @@ pub const TALLY_SLOTS: usize = 16;
 ///
 /// Two identities hold at any time no packet is in flight:
 /// packets of classes with a flow, the ones inside encapsulations included,
-/// = `FlowInserted + FlowUpdated + SampledOut + FlowMapFull + FlowGated`, and packets that want a head = `HeadSubmitted + HeadOverBudget + HeadRingFull`.
+/// = `FlowInserted + FlowUpdated + SampledOut + FlowMapFull + FlowGated + SeenOnArrival`, and packets that want a head = `HeadSubmitted + HeadOverBudget + HeadRingFull`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Tally {
@@ -27,6 +27,8 @@ pub enum Tally {
     FlowMapFull,
     /// Left out of the flow map: the budget of new flows for this window was spent.
     FlowGated,
+    /// Sent on after it arrived on an interface that is watched too: it is accounted to its flow there.
+    SeenOnArrival,
     /// Head handed to userspace.
     HeadSubmitted,
     /// Head left out: the group's budget for this window was spent.
@@ -43,6 +45,7 @@ impl Tally {
         Self::SampledOut,
         Self::FlowMapFull,
         Self::FlowGated,
+        Self::SeenOnArrival,
         Self::HeadSubmitted,
         Self::HeadOverBudget,
         Self::HeadRingFull,
@@ -52,7 +55,7 @@ impl Tally {
     #[must_use]
     pub const fn lost_reason(self) -> Option<&'static str> {
         match self {
-            Self::FlowInserted | Self::FlowUpdated | Self::HeadSubmitted => None,
+            Self::FlowInserted | Self::FlowUpdated | Self::SeenOnArrival | Self::HeadSubmitted => None,
             Self::SampledOut => Some("sampled_out"),
             Self::FlowMapFull => Some("map_full"),
             Self::FlowGated => Some("flow_gated"),
@@ -179,6 +182,7 @@ impl Account {
             Tally::SampledOut,
             Tally::FlowMapFull,
             Tally::FlowGated,
+            Tally::SeenOnArrival,
         ];
         let flow_fates: u64 = fates.map(|tally| self.tallied(tally)).iter().sum();
         self.seen == self.packets.iter().sum() && with_flow == flow_fates

@@ -1,5 +1,7 @@
 //! Header oddities that are counted on every packet, whatever its class.
 
+use bytemuck::Zeroable;
+
 /// Room for anomalies in the kernel's counters.
 pub const ANOMALY_SLOTS: usize = 16;
 
@@ -59,7 +61,7 @@ anomalies! {
 const _: () = assert!(Anomaly::ALL.len() <= ANOMALY_SLOTS);
 
 /// The set of anomalies seen in one packet, a bit for each [`Anomaly`] by its number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Zeroable)]
 pub struct Anomalies(pub u32);
 
 impl Anomalies {

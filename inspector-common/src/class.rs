@@ -1,5 +1,7 @@
 //! The classes that every packet is counted under, exactly one each.
 
+use bytemuck::Zeroable;
+
 /// How many classes there are room for in the kernel's counters; a power of two, so that the
 /// program can mask an index.
 pub const CLASS_SLOTS: usize = 32;
@@ -7,7 +9,7 @@ pub const CLASS_SLOTS: usize = 32;
 macro_rules! classes {
     ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
         /// What a packet is, as far as counting goes.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Zeroable)]
         #[repr(u8)]
         pub enum Class {
             $($(#[$doc])+ $variant,)+

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::parse::flag;
-use crate::{Packet, SeriesSlot};
+use crate::{Anomaly, Packet, SeriesSlot};
 
 /// Entries of the kernel's flow map unless the loader asks for another size: 19 MiB.
 pub const FLOW_ENTRIES: u32 = 65_536;
@@ -33,8 +33,10 @@ impl Direction {
 /// Addresses are IPv6; IPv4 is mapped into `::ffff:0:0/96`. Ports are in host byte order. For ICMP
 /// and ICMPv6 `src_port` is the identifier of echoes and other queries (0 elsewhere) and `dst_port`
 /// is `type << 8 | code`. Both are 0 for later fragments and for protocols without ports.
+///
+/// Aligned to eight bytes, since the BPF target goes byte by byte about what it doesn't know to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub struct FlowKey {
     /// Source address.
     pub src: [u8; 16],
@@ -203,6 +205,20 @@ pub mod changed {
     pub const CHECKSUM: u8 = 32;
 }
 
+/// Anomalies that are worth a head.
+pub(crate) const HEADER_ANOMALIES: u32 = 1 << Anomaly::Ipv4Options as u32
+    | 1 << Anomaly::Ipv4ReservedFlag as u32
+    | 1 << Anomaly::FragmentWithDf as u32
+    | 1 << Anomaly::Ipv6Extensions as u32
+    | 1 << Anomaly::Ipv6ExtensionLimit as u32
+    | 1 << Anomaly::UdpLength as u32
+    | 1 << Anomaly::TcpReservedBits as u32
+    | 1 << Anomaly::TcpUrgentWithoutFlag as u32
+    | 1 << Anomaly::TcpAckWithoutFlag as u32
+    | 1 << Anomaly::TcpSynData as u32
+    | 1 << Anomaly::TcpOptions as u32
+    | 1 << Anomaly::Trailer as u32;
+
 /// Packets after which a flow is considered for a series, and then at each multiple.
 pub const SERIES_AFTER: u64 = 16;
 
@@ -211,6 +227,7 @@ pub const HEADER_HEADS: u16 = 256;
 
 /// What one packet did to its flow's record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(align(8))]
 pub struct Step {
     /// Which packet of its flow it was, from 1 on, at most `u32::MAX`; 0 where it is accounted to none.
     pub number: u32,
@@ -220,84 +237,78 @@ pub struct Step {
     pub changed: u8,
     /// Whether its data begins before data that was already seen.
     pub is_overlap: bool,
-    /// Whether the flow may still have heads for odd headers.
-    pub may_head: bool,
+    /// Whether a field changed or a header is odd, and the flow may still have heads for that.
+    pub is_odd: bool,
 }
 
 impl Step {
     /// What a packet did that is accounted to no flow.
     pub const NONE: Self =
-        Self { number: 0, payload_number: 0, changed: 0, is_overlap: false, may_head: false };
+        Self { number: 0, payload_number: 0, changed: 0, is_overlap: false, is_odd: false };
 
     /// What the first packet of a flow did.
     #[inline(always)]
     #[must_use]
     pub fn first(packet: &Packet) -> Self {
         let payload_number = u32::from(packet.payload_len > 0);
-        Self { number: 1, payload_number, changed: 0, is_overlap: false, may_head: true }
+        let is_odd = packet.anomalies.0 & HEADER_ANOMALIES != 0;
+        Self { number: 1, payload_number, changed: 0, is_overlap: false, is_odd }
     }
 }
 
 impl FlowRecord {
     /// The record of a flow whose first packet this is.
-    #[inline(always)]
     #[must_use]
     pub fn first(packet: &Packet, now_ns: u64) -> Self {
+        let mut record = Self::zeroed();
+        record.begin(packet, now_ns);
+        record
+    }
+
+    /// Makes it the record of a flow whose first packet this is.
+    #[inline(always)]
+    pub fn begin(&mut self, packet: &Packet, now_ns: u64) {
         let len = packet.ip_len_u16();
         let has_id = !packet.key.is_ipv6();
-        Self {
-            packets: 1,
-            bytes: u64::from(packet.bytes()),
-            payload_bytes: u64::from(packet.payload_len),
-            first_ns: now_ns,
-            last_ns: now_ns,
-            length_sketch: length_bit(len),
-            anomalies: packet.anomalies.0,
-            max_gap_us: 0,
-            payload_packets: u32::from(packet.payload_len > 0),
-            first_seq: packet.seq,
-            next_seq: segment_end(packet),
-            retransmissions: 0,
-            sequence_gaps: 0,
-            timestamp: packet.timestamp,
-            timestamp_odd: packet.timestamp & 1,
-            timestamp_switches: 0,
-            flow_label: packet.flow_label,
-            label_switches: 0,
-            ttl_switches: 0,
-            tos_switches: 0,
-            flag_switches: 0,
-            pcp_switches: 0,
-            checksum_switches: 0,
-            ip_id_zeros: u32::from(has_id && packet.ip_id == 0),
-            ip_id_steps: 0,
-            ip_id_repeats: 0,
-            ip_id_low_zeros: u32::from(has_low_zero(packet.ip_id)),
-            window_switches: 0,
-            merged: u32::from(packet.is_merged),
-            series: 0,
-            syns: u16::from(packet.tcp_flags & flag::SYN != 0),
-            resets: u16::from(packet.tcp_flags & flag::RST != 0),
-            first_ip_id: packet.ip_id,
-            ip_id: packet.ip_id,
-            window: packet.window,
-            header_heads: 0,
-            min_len: len,
-            max_len: len,
-            min_ttl: packet.ttl,
-            max_ttl: packet.ttl,
-            ttl: packet.ttl,
-            tos: packet.tos,
-            ip_flags: packet.ip_flags(),
-            vlan_pcp: packet.vlan_pcp,
-            is_unsummed: packet.is_unsummed(),
-            tcp_flags: packet.tcp_flags,
-            class: packet.class as u8,
-            reserved: [0; 7],
-        }
+        *self = Self::zeroed();
+        self.packets = 1;
+        self.bytes = u64::from(packet.bytes());
+        self.payload_bytes = u64::from(packet.payload_len);
+        self.first_ns = now_ns;
+        self.last_ns = now_ns;
+        self.length_sketch = length_bit(len);
+        self.anomalies = packet.anomalies.0;
+        self.payload_packets = u32::from(packet.payload_len > 0);
+        self.first_seq = packet.seq;
+        self.next_seq = segment_end(packet);
+        self.timestamp = packet.timestamp;
+        self.timestamp_odd = packet.timestamp & 1;
+        self.flow_label = packet.flow_label;
+        self.ip_id_zeros = u32::from(has_id && packet.ip_id == 0);
+        self.ip_id_low_zeros = u32::from(has_low_zero(packet.ip_id));
+        self.merged = u32::from(packet.is_merged);
+        self.syns = u16::from(packet.tcp_flags & flag::SYN != 0);
+        self.resets = u16::from(packet.tcp_flags & flag::RST != 0);
+        self.first_ip_id = packet.ip_id;
+        self.ip_id = packet.ip_id;
+        self.window = packet.window;
+        self.header_heads = u16::from(packet.anomalies.0 & HEADER_ANOMALIES != 0);
+        self.min_len = len;
+        self.max_len = len;
+        self.min_ttl = packet.ttl;
+        self.max_ttl = packet.ttl;
+        self.ttl = packet.ttl;
+        self.tos = packet.tos;
+        self.ip_flags = packet.ip_flags();
+        self.vlan_pcp = packet.vlan_pcp;
+        self.is_unsummed = packet.is_unsummed();
+        self.tcp_flags = packet.tcp_flags;
+        self.class = packet.class as u8;
     }
 
     /// Adds a later packet.
+    ///
+    /// Nearly free of branches: the kernel's verifier follows each way of each of them.
     #[inline(always)]
     pub fn update(&mut self, packet: &Packet, now_ns: u64) -> Step {
         let len = packet.ip_len_u16();
@@ -305,115 +316,123 @@ impl FlowRecord {
         self.bytes = self.bytes.wrapping_add(u64::from(packet.bytes()));
         self.payload_bytes = self.payload_bytes.wrapping_add(u64::from(packet.payload_len));
         let gap_us = now_ns.saturating_sub(self.last_ns) / 1000;
-        let gap_us = u32::try_from(gap_us).unwrap_or(u32::MAX);
-        if gap_us > self.max_gap_us {
-            self.max_gap_us = gap_us;
-        }
+        self.max_gap_us = max(self.max_gap_us, u32::try_from(gap_us).unwrap_or(u32::MAX));
         self.last_ns = now_ns;
         self.length_sketch |= length_bit(len);
         self.anomalies |= packet.anomalies.0;
-        self.min_len = self.min_len.min(len);
-        self.max_len = self.max_len.max(len);
+        self.min_len = low16(min(self.min_len.into(), len.into()));
+        self.max_len = low16(max(self.max_len.into(), len.into()));
         self.merged = self.merged.wrapping_add(u32::from(packet.is_merged));
-        let mut payload_number = 0;
-        if packet.payload_len > 0 {
-            payload_number = self.payload_packets.wrapping_add(1);
-            self.payload_packets = payload_number;
-        }
+        let has_payload = nonzero(packet.payload_len);
+        self.payload_packets = self.payload_packets.wrapping_add(has_payload);
         let changed = self.headers(packet);
-        let is_overlap = packet.key.protocol == TCP && self.tcp(packet);
+        let is_overlap = packet.key.protocol == TCP && self.tcp(packet) != 0;
+        let is_odd =
+            nonzero(u32::from(changed) | packet.anomalies.0 & HEADER_ANOMALIES) & self.may_have_heads();
+        self.header_heads = self.header_heads.wrapping_add(low16(is_odd));
         Step {
             number: u32::try_from(self.packets).unwrap_or(u32::MAX),
-            payload_number,
+            payload_number: self.payload_packets.wrapping_mul(has_payload),
             changed,
             is_overlap,
-            may_head: self.header_heads < HEADER_HEADS,
+            is_odd: is_odd != 0,
         }
+    }
+
+    /// 1 if the flow may have heads for odd headers still, else 0.
+    #[inline(always)]
+    fn may_have_heads(&self) -> u32 {
+        below(self.header_heads.into(), HEADER_HEADS.into())
     }
 
     /// The fields of the IP header and below, and the UDP checksum: what changed.
     #[inline(always)]
     fn headers(&mut self, packet: &Packet) -> u8 {
-        let mut changed = 0;
-        if packet.ttl != self.ttl {
-            self.ttl = packet.ttl;
-            self.ttl_switches = self.ttl_switches.wrapping_add(1);
-            self.min_ttl = self.min_ttl.min(packet.ttl);
-            self.max_ttl = self.max_ttl.max(packet.ttl);
-            changed |= changed::TTL;
+        let ttl = nonzero(u32::from(packet.ttl ^ self.ttl));
+        self.ttl_switches = self.ttl_switches.wrapping_add(ttl);
+        self.ttl = packet.ttl;
+        self.min_ttl = low8(min(self.min_ttl.into(), packet.ttl.into()));
+        self.max_ttl = low8(max(self.max_ttl.into(), packet.ttl.into()));
+
+        let tos = nonzero(u32::from(packet.tos ^ self.tos));
+        self.tos_switches = self.tos_switches.wrapping_add(tos);
+        self.tos = packet.tos;
+
+        let pcp = nonzero(u32::from(packet.vlan_pcp ^ self.vlan_pcp));
+        self.pcp_switches = self.pcp_switches.wrapping_add(pcp);
+        self.vlan_pcp = packet.vlan_pcp;
+
+        let checksum = u32::from(packet.is_unsummed() ^ self.is_unsummed);
+        self.checksum_switches = self.checksum_switches.wrapping_add(checksum);
+        self.is_unsummed = packet.is_unsummed();
+
+        let label = nonzero(packet.flow_label ^ self.flow_label);
+        self.label_switches = self.label_switches.wrapping_add(label);
+        self.flow_label = packet.flow_label;
+
+        let flags = nonzero(u32::from(packet.ip_flags() ^ self.ip_flags));
+        self.flag_switches = self.flag_switches.wrapping_add(flags);
+        self.ip_flags = packet.ip_flags();
+
+        if !packet.key.is_ipv6() {
+            self.identification(packet.ip_id);
         }
-        if packet.tos != self.tos {
-            self.tos = packet.tos;
-            self.tos_switches = self.tos_switches.wrapping_add(1);
-            changed |= changed::TOS;
-        }
-        if packet.vlan_pcp != self.vlan_pcp {
-            self.vlan_pcp = packet.vlan_pcp;
-            self.pcp_switches = self.pcp_switches.wrapping_add(1);
-            changed |= changed::PCP;
-        }
-        if packet.key.protocol == UDP && packet.is_unsummed() != self.is_unsummed {
-            self.is_unsummed = packet.is_unsummed();
-            self.checksum_switches = self.checksum_switches.wrapping_add(1);
-            changed |= changed::CHECKSUM;
-        }
-        if packet.key.is_ipv6() {
-            if packet.flow_label != self.flow_label {
-                self.flow_label = packet.flow_label;
-                self.label_switches = self.label_switches.wrapping_add(1);
-                changed |= changed::LABEL;
-            }
-            return changed;
-        }
-        if packet.ip_flags() != self.ip_flags {
-            self.ip_flags = packet.ip_flags();
-            self.flag_switches = self.flag_switches.wrapping_add(1);
-            changed |= changed::FLAGS;
-        }
-        let id = packet.ip_id;
-        if id == 0 {
-            self.ip_id_zeros = self.ip_id_zeros.wrapping_add(1);
-        } else {
-            let step = id.wrapping_sub(self.ip_id);
-            let is_step = step.wrapping_sub(1) < 255;
-            self.ip_id_steps = self.ip_id_steps.wrapping_add(u32::from(is_step));
-            self.ip_id_repeats = self.ip_id_repeats.wrapping_add(u32::from(step == 0));
-            self.ip_id_low_zeros = self.ip_id_low_zeros.wrapping_add(u32::from(has_low_zero(id)));
-        }
-        self.ip_id = id;
-        changed
+        let bits = [
+            (ttl, changed::TTL),
+            (tos, changed::TOS),
+            (flags, changed::FLAGS),
+            (label, changed::LABEL),
+            (pcp, changed::PCP),
+            (checksum, changed::CHECKSUM),
+        ];
+        low8(bits.iter().fold(0, |mask, (is_changed, bit)| mask | (is_changed * u32::from(*bit))))
     }
 
-    /// TCP's fields; whether the data begins before data that was already seen.
     #[inline(always)]
-    fn tcp(&mut self, packet: &Packet) -> bool {
+    fn identification(&mut self, id: u16) {
+        let step = u32::from(id.wrapping_sub(self.ip_id));
+        let is_set = nonzero(id.into());
+        let is_step = is_set & nonzero(step) & below(step, 256);
+        let has_low = nonzero(u32::from(id) & 0xff);
+        self.ip_id_zeros = self.ip_id_zeros.wrapping_add(1 - is_set);
+        self.ip_id_steps = self.ip_id_steps.wrapping_add(is_step);
+        self.ip_id_repeats = self.ip_id_repeats.wrapping_add(is_set & (1 - nonzero(step)));
+        self.ip_id_low_zeros = self.ip_id_low_zeros.wrapping_add(is_set & (1 - has_low));
+        self.ip_id = id;
+    }
+
+    /// TCP's fields: 1 if the data begins before data that was already seen, else 0.
+    #[inline(always)]
+    fn tcp(&mut self, packet: &Packet) -> u32 {
+        let flags = u32::from(packet.tcp_flags);
+        let (is_syn, is_reset) = (flags >> 1 & 1, flags >> 2 & 1);
         self.tcp_flags |= packet.tcp_flags;
-        self.syns = self.syns.wrapping_add(u16::from(packet.tcp_flags & flag::SYN != 0));
-        self.resets = self.resets.wrapping_add(u16::from(packet.tcp_flags & flag::RST != 0));
-        if packet.window != self.window {
-            self.window = packet.window;
-            self.window_switches = self.window_switches.wrapping_add(1);
-        }
-        if packet.timestamp != 0 {
-            let low_bit = (packet.timestamp ^ self.timestamp) & 1;
-            self.timestamp_odd = self.timestamp_odd.wrapping_add(packet.timestamp & 1);
-            self.timestamp_switches = self.timestamp_switches.wrapping_add(low_bit);
-            self.timestamp = packet.timestamp;
-        }
-        if packet.tcp_flags & flag::RST != 0 {
-            return false;
-        }
+        self.syns = self.syns.wrapping_add(low16(is_syn));
+        self.resets = self.resets.wrapping_add(low16(is_reset));
+
+        let window = nonzero(u32::from(packet.window ^ self.window));
+        self.window_switches = self.window_switches.wrapping_add(window);
+        self.window = packet.window;
+
+        let is_stamped = nonzero(packet.timestamp);
+        let stamp = packet.timestamp ^ self.timestamp;
+        self.timestamp_odd = self.timestamp_odd.wrapping_add(packet.timestamp & 1);
+        self.timestamp_switches = self.timestamp_switches.wrapping_add(stamp & is_stamped);
+        self.timestamp ^= stamp.wrapping_mul(is_stamped);
+
+        // A reset's sequence number may be anything.
+        let counts = 1 - is_reset;
         let end = segment_end(packet);
-        let ahead = packet.seq.wrapping_sub(self.next_seq).cast_signed();
-        if end.wrapping_sub(self.next_seq).cast_signed() > 0 {
-            self.next_seq = end;
-        }
-        if packet.payload_len == 0 {
-            return false;
-        }
-        self.retransmissions = self.retransmissions.wrapping_add(u32::from(ahead < 0));
-        self.sequence_gaps = self.sequence_gaps.wrapping_add(u32::from(ahead > 0));
-        ahead < 0
+        let progress = end.wrapping_sub(self.next_seq);
+        let has_progress = nonzero(progress) & (1 - (progress >> 31)) & counts;
+        let ahead = packet.seq.wrapping_sub(self.next_seq);
+        self.next_seq = self.next_seq.wrapping_add(progress.wrapping_mul(has_progress));
+        let carries = nonzero(packet.payload_len) & counts;
+        let is_overlap = ahead >> 31 & carries;
+        self.retransmissions = self.retransmissions.wrapping_add(is_overlap);
+        let is_gap = nonzero(ahead) & (1 - (ahead >> 31)) & carries;
+        self.sequence_gaps = self.sequence_gaps.wrapping_add(is_gap);
+        is_overlap
     }
 
     /// Adds the packet to the flow's series, or gets the flow one where it is a candidate. `slot` gives
@@ -460,8 +479,48 @@ impl Packet {
 
     #[inline(always)]
     fn is_unsummed(&self) -> u8 {
-        u8::from(self.key.protocol == UDP && self.checksum == 0)
+        let is_udp = 1 - nonzero(u32::from(self.key.protocol ^ UDP));
+        low8(is_udp & (1 - nonzero(self.checksum.into())))
     }
+}
+
+/// 1 if `x` is not zero, else 0.
+#[inline(always)]
+fn nonzero(x: u32) -> u32 {
+    high32(u64::from(x) + 0xffff_ffff)
+}
+
+/// 1 if `a` is below `b`, else 0.
+#[inline(always)]
+fn below(a: u32, b: u32) -> u32 {
+    high32(u64::from(a).wrapping_sub(u64::from(b))) & 1
+}
+
+#[inline(always)]
+fn min(a: u32, b: u32) -> u32 {
+    b ^ (a ^ b) & below(a, b).wrapping_neg()
+}
+
+#[inline(always)]
+fn max(a: u32, b: u32) -> u32 {
+    a ^ (a ^ b) & below(a, b).wrapping_neg()
+}
+
+#[inline(always)]
+fn high32(x: u64) -> u32 {
+    (x >> 32) as u32
+}
+
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "it is what the function is for")]
+fn low16(x: u32) -> u16 {
+    x as u16
+}
+
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "it is what the function is for")]
+fn low8(x: u32) -> u8 {
+    x as u8
 }
 
 #[inline(always)]
@@ -478,8 +537,9 @@ fn length_bit(len: u16) -> u64 {
 /// The sequence number after the segment: SYN and FIN take one each.
 #[inline(always)]
 fn segment_end(packet: &Packet) -> u32 {
-    let flags = u32::from(packet.tcp_flags & flag::SYN != 0) + u32::from(packet.tcp_flags & flag::FIN != 0);
-    packet.seq.wrapping_add(packet.payload_len).wrapping_add(flags)
+    const { assert!(flag::FIN == 1 && flag::SYN == 2) };
+    let flags = u32::from(packet.tcp_flags);
+    packet.seq.wrapping_add(packet.payload_len).wrapping_add((flags & 1) + (flags >> 1 & 1))
 }
 
 #[cfg(test)]
@@ -516,6 +576,7 @@ mod tests {
             max_len: 32,
             ttl_switches: 1,
             ip_id_zeros: 2,
+            header_heads: 1,
             min_ttl: 5,
             max_ttl: 64,
             ttl: 5,

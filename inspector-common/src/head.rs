@@ -2,9 +2,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::flow::Step;
+use crate::flow::{HEADER_ANOMALIES, Step};
 use crate::parse::flag;
-use crate::{Anomaly, Class, FlowKey, Packet};
+use crate::{Class, FlowKey, Packet};
 
 /// Sizes of the data area that a head's record may have in the ring buffer, bytes. A head uses the
 /// smallest that holds its packet from the network header on, and is cut to the third, or to the
@@ -68,20 +68,6 @@ pub mod reason {
     pub const ANOMALY: u8 = 64;
 }
 
-/// Anomalies that are worth a head.
-const HEADER_ANOMALIES: u32 = 1 << Anomaly::Ipv4Options as u32
-    | 1 << Anomaly::Ipv4ReservedFlag as u32
-    | 1 << Anomaly::FragmentWithDf as u32
-    | 1 << Anomaly::Ipv6Extensions as u32
-    | 1 << Anomaly::Ipv6ExtensionLimit as u32
-    | 1 << Anomaly::UdpLength as u32
-    | 1 << Anomaly::TcpReservedBits as u32
-    | 1 << Anomaly::TcpUrgentWithoutFlag as u32
-    | 1 << Anomaly::TcpAckWithoutFlag as u32
-    | 1 << Anomaly::TcpSynData as u32
-    | 1 << Anomaly::TcpOptions as u32
-    | 1 << Anomaly::Trailer as u32;
-
 /// Which head a packet has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -139,7 +125,7 @@ impl Wanted {
 
 #[inline(always)]
 fn header_reasons(packet: &Packet, step: Step) -> u8 {
-    if !step.may_head {
+    if !step.is_odd {
         return 0;
     }
     let changed = if step.changed == 0 { 0 } else { reason::CHANGED };

@@ -9,8 +9,8 @@ use crate::{FlowKey, Packet};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Sampler {
-    /// Flows whose hash is at most this are kept.
-    threshold: u32,
+    /// Flows whose hash is below this are left out: zero, as a new map has it, keeps every flow.
+    left_out: u32,
     seed: u32,
 }
 
@@ -20,8 +20,8 @@ impl Sampler {
     /// Keeps one flow in `one_in`; 0 and 1 keep every flow.
     #[must_use]
     pub const fn new(one_in: u32, seed: u32) -> Self {
-        let threshold = if one_in <= 1 { u32::MAX } else { u32::MAX / one_in };
-        Self { threshold, seed }
+        let left_out = if one_in <= 1 { 0 } else { u32::MAX - u32::MAX / one_in };
+        Self { left_out, seed }
     }
 
     /// Whether the packet is accounted to its flow: its flow is kept, or its class is exempt.
@@ -35,7 +35,7 @@ impl Sampler {
     #[inline(always)]
     #[must_use]
     pub fn keeps(self, key: &FlowKey) -> bool {
-        self.threshold == u32::MAX || self.hash(key) <= self.threshold
+        self.left_out == 0 || self.hash(key) >= self.left_out
     }
 
     /// The same for both directions: the two endpoints are mixed apart and added.

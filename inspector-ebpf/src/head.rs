@@ -2,29 +2,41 @@
 
 use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use inspector_common::head::{HEAD_MAX, HEAD_SIZES, HeadRecord};
-use inspector_common::{Control, HeadGroup, HeadMeta, Packet, Tally};
+use inspector_common::{Account, HeadGroup, HeadMeta, Packet, Tally};
 
 use crate::frame::{Buffer, masked};
-use crate::inspect::exactly_now_ns;
+use crate::inspect::{about_now_ns, exactly_now_ns};
 use crate::maps::{self, Scratch};
 
-/// The reader polls; it is woken only when this much has piled up, since a wake-up costs
+/// The reader polls; it is woken only each time that this much more has piled up, since a wake-up costs
 /// microseconds.
 const WAKE_AT: u64 = 256 << 10;
 
-/// Hands on the packet's head if its group's budget allows.
+/// Whether a multiple of [`WAKE_AT`] was just passed. Where CPUs pass it together none may see it; then the
+/// next poll serves.
 #[inline(always)]
-pub(crate) fn hand_on<B: Buffer>(frame: &B, scratch: &Scratch, control: &Control) -> Tally {
+const fn is_worth_a_wake_up(piled_up: u64) -> bool {
+    piled_up >= WAKE_AT && piled_up & (WAKE_AT - 1) < HEAD_MAX as u64
+}
+
+/// Hands on the packet's head if its group's budget allows.
+#[inline(never)]
+pub(crate) fn hand_on<B: Buffer>(ctx: *mut B::Context, scratch: &Scratch, account: &mut Account) {
+    account.tally(handed_on(&B::of(ctx, scratch.wire_len), scratch));
+}
+
+#[inline(always)]
+fn handed_on<B: Buffer>(frame: &B, scratch: &Scratch) -> Tally {
     let Scratch { packet, step, wanted, .. } = scratch;
     let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
         return Tally::HeadOverBudget;
     };
-    let now_ns = exactly_now_ns();
     let group = masked::<{ HeadGroup::SLOTS as u32 - 1 }>(wanted.group as usize);
     // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
-    if !unsafe { &mut *budget }.spend_at(group, now_ns, &control.limits) {
+    if !unsafe { &mut *budget }.spend_at(group, about_now_ns(), &maps::LIMITS.load()) {
         return Tally::HeadOverBudget;
     }
+    let now_ns = exactly_now_ns();
     let captured = HeadMeta::captured(packet, *wanted, frame.wire_len());
     let meta = HeadMeta::new(packet, *wanted, *step, now_ns, captured);
     let submitted = if captured <= HEAD_SIZES[0] as u16 {
@@ -54,7 +66,7 @@ fn submit<B: Buffer, const N: usize>(frame: &B, packet: &Packet, meta: HeadMeta)
             (&raw mut (*record).meta.captured).write(0);
         }
     }
-    let piled_up = maps::HEADS.query(u64::from(BPF_RB_AVAIL_DATA)) >= WAKE_AT;
+    let piled_up = is_worth_a_wake_up(maps::HEADS.query(u64::from(BPF_RB_AVAIL_DATA)));
     entry.submit(u64::from(if piled_up { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP }));
     true
 }

@@ -1,5 +1,6 @@
 //! What is done with a packet: count, classify, sample, account to its flow, hand on its head.
 
+use core::ffi::c_void;
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use aya_ebpf::EbpfContext;
@@ -8,8 +9,7 @@ use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_log_ebpf::warn;
 use inspector_common::class::CLASS_SLOTS;
 use inspector_common::{
-    Account, Control, FlowRecord, InterfaceSlot, Origin, SeriesSlot, Start, Step, Tally, Wanted,
-    classify_inner, classify_into,
+    Account, InterfaceSlot, Origin, SeriesSlot, Start, Step, Tally, Wanted, classify_inner, classify_into,
 };
 
 use crate::frame::{Buffer, masked};
@@ -17,23 +17,21 @@ use crate::head;
 use crate::maps::{self, Scratch};
 
 /// Inspects one frame: the packet that it is, and the one that it carries if it is an encapsulation.
+///
+/// Its parts are functions of their own, since the verifier forgets on a return what it knew inside, and
+/// goes on once from there instead of once for each path through the part.
 #[inline(always)]
-pub(crate) fn frame<C: EbpfContext, B: Buffer>(ctx: &C, frame: &B, origin: Origin, is_merged: bool) {
-    let (Some(account), Some(control), Some(scratch)) = (account(origin), control(), scratch()) else {
+pub(crate) fn frame<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch) {
+    let Some(account) = account(scratch.origin) else {
         return;
     };
     account.seen += 1;
-    classify_into(&mut scratch.packet, frame, Start::Ethernet, origin);
-    let mut level = 0;
-    loop {
-        scratch.packet.is_merged = is_merged;
-        one_packet(ctx, &frame.fresh(), scratch, account, control);
-        level += 1;
-        read_back();
-        if level == 2 || scratch.packet.inner.offset == 0 {
-            return;
-        }
-        classify_inner(&mut scratch.packet, &frame.fresh());
+    classify_frame::<B>(ctx, scratch);
+    one_packet::<B>(ctx, scratch, account);
+    read_back();
+    if scratch.packet.inner.offset != 0 {
+        classify_carried::<B>(ctx, scratch);
+        one_packet::<B>(ctx, scratch, account);
     }
 }
 
@@ -43,43 +41,66 @@ fn read_back() {
     compiler_fence(Ordering::SeqCst);
 }
 
-#[inline(always)]
-fn one_packet<C: EbpfContext, B: Buffer>(
-    ctx: &C,
-    frame: &B,
-    scratch: &mut Scratch,
-    account: &mut Account,
-    control: &Control,
-) {
+#[inline(never)]
+fn classify_frame<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch) {
+    let Scratch { origin, wire_len, packet, .. } = scratch;
+    classify_into(packet, &B::of(ctx, *wire_len), Start::Ethernet, *origin);
+}
+
+#[inline(never)]
+fn classify_carried<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch) {
+    let Scratch { wire_len, packet, .. } = scratch;
+    classify_inner(packet, &B::of(ctx, *wire_len));
+}
+
+#[inline(never)]
+fn one_packet<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch, account: &mut Account) {
+    scratch.packet.is_merged = scratch.is_merged;
     let class = masked::<{ CLASS_SLOTS as u32 - 1 }>(scratch.packet.class as usize);
     account.count_as(class, &scratch.packet);
     read_back();
+    if scratch.is_known {
+        if scratch.packet.class.has_flow() {
+            account.tally(Tally::SeenOnArrival);
+        }
+        return;
+    }
     scratch.step = Step::NONE;
     if scratch.packet.class.has_flow() {
-        accounted(ctx, scratch, account, control);
+        accounted::<B>(ctx, scratch, account);
     }
     read_back();
-    let Some(wanted) = Wanted::by_step(&scratch.packet, scratch.step) else {
-        return;
-    };
-    scratch.wanted = wanted;
-    read_back();
-    account.tally(head::hand_on(&frame.fresh(), scratch, control));
+    if let Some(wanted) = Wanted::by_step(&scratch.packet, scratch.step) {
+        scratch.wanted = wanted;
+        head::hand_on::<B>(ctx, scratch, account);
+    }
 }
 
 /// Adds the packet to its flow if that is kept.
-#[inline(always)]
-fn accounted<C: EbpfContext>(ctx: &C, scratch: &mut Scratch, account: &mut Account, control: &Control) {
-    if !control.sampler.takes(&scratch.packet) {
+#[inline(never)]
+fn accounted<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch, account: &mut Account) {
+    let Some(sampler) = maps::SAMPLER.get(0) else {
+        return;
+    };
+    if !sampler.takes(&scratch.packet) {
         account.tally(Tally::SampledOut);
         return;
     }
-    let fate = flow(scratch, control);
+    let fate = flow(scratch);
     if matches!(fate, Tally::FlowMapFull) && account.tallied(fate) == 0 {
         // Once a CPU and interface: the counter tells the rest.
-        warn!(ctx, "flow map full, first on interface {}", scratch.packet.key.ifindex);
+        warn!(&Context(ctx.cast()), "flow map full, first on interface {}", scratch.packet.key.ifindex);
     }
     account.tally(fate);
+}
+
+/// A hook's context, for the log.
+struct Context(*mut c_void);
+
+impl EbpfContext for Context {
+    fn as_ptr(&self) -> *mut c_void {
+        self.0
+    }
 }
 
 /// Adds the packet to its flow's record and series.
@@ -88,7 +109,7 @@ fn accounted<C: EbpfContext>(ctx: &C, scratch: &mut Scratch, account: &mut Accou
     clippy::needless_borrows_for_generic_args,
     reason = "passed by value they would be copied to the stack"
 )]
-fn flow(scratch: &mut Scratch, control: &Control) -> Tally {
+fn flow(scratch: &mut Scratch) -> Tally {
     let Scratch { packet, step, record: first, .. } = scratch;
     let now_ns = about_now_ns();
     if let Some(record) = maps::FLOWS.get_ptr_mut(&packet.key) {
@@ -97,17 +118,17 @@ fn flow(scratch: &mut Scratch, control: &Control) -> Tally {
         let now_ns = if record.series == 0 { now_ns } else { exactly_now_ns() };
         *step = record.update(packet, now_ns);
         read_back();
-        record.series(packet, now_ns, control.series_min_gap_ns, series);
+        record.series(packet, now_ns, maps::SERIES_MIN_GAP.load(), series);
         return Tally::FlowUpdated;
     }
     let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
         return Tally::FlowGated;
     };
     // SAFETY: it is this CPU's value, and a program is not interrupted by itself.
-    if !unsafe { &mut *budget }.admit_flow(now_ns, &control.limits) {
+    if !unsafe { &mut *budget }.admit_flow(now_ns, &maps::LIMITS.load()) {
         return Tally::FlowGated;
     }
-    *first = FlowRecord::first(packet, now_ns);
+    first.begin(packet, now_ns);
     match maps::FLOWS.insert(&packet.key, &*first, 0) {
         Ok(()) => {
             *step = Step::first(packet);
@@ -126,30 +147,30 @@ fn series(index: u32) -> Option<&'static mut SeriesSlot> {
 /// The counters of an interface and direction.
 #[inline(always)]
 fn account(origin: Origin) -> Option<&'static mut Account> {
-    let slot = match maps::INTERFACES.get(origin.ifindex % InterfaceSlot::ENTRIES) {
-        Some(entry) if entry.ifindex == origin.ifindex => entry.slot,
-        _ => 0,
-    };
-    let account = maps::ACCOUNTS.get_ptr_mut(InterfaceSlot::account(slot, origin.direction))?;
+    let account =
+        maps::ACCOUNTS.get_ptr_mut(InterfaceSlot::account(slot(origin.ifindex), origin.direction))?;
     // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
     Some(unsafe { &mut *account })
 }
 
+/// Whether packets that arrive on this interface are inspected.
 #[inline(always)]
-fn control() -> Option<&'static Control> {
-    maps::CONTROL.get(0)
+pub(crate) fn is_watched(ifindex: u32) -> bool {
+    ifindex != 0 && slot(ifindex) != 0
 }
 
 #[inline(always)]
-fn scratch() -> Option<&'static mut Scratch> {
-    // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
-    maps::SCRATCH.get_ptr_mut(0).map(|scratch| unsafe { &mut *scratch })
+fn slot(ifindex: u32) -> u32 {
+    match maps::INTERFACES.get(ifindex % InterfaceSlot::ENTRIES) {
+        Some(entry) if entry.ifindex == ifindex => entry.slot,
+        _ => 0,
+    }
 }
 
 /// The time to within a tick (4 ms at most on common kernels), where the kernel has a clock that is
 /// read faster than the exact one.
 #[inline(always)]
-fn about_now_ns() -> u64 {
+pub(crate) fn about_now_ns() -> u64 {
     if maps::HAS_COARSE_CLOCK.load() == 0 {
         return exactly_now_ns();
     }

@@ -27,8 +27,8 @@ use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
 use inspector_common::{Direction, Origin};
 
-use crate::frame::skb::SkbFrame;
-use crate::frame::xdp::XdpFrame;
+use crate::frame::skb::{self, SkbFrame};
+use crate::frame::xdp::{self, XdpFrame};
 
 /// For drivers and MTUs that may hand over a packet in several buffers (Linux 5.18 on).
 #[xdp(frags)]
@@ -47,19 +47,31 @@ pub(crate) fn inspector_plain(ctx: XdpContext) -> u32 {
 /// For what leaves. The packet goes on to the next program or filter.
 #[classifier]
 pub(crate) fn inspector_egress(ctx: TcContext) -> i32 {
+    skb::gather_headers(&ctx);
     // SAFETY: the context is the one that the kernel passed in.
-    let ifindex = unsafe { (*ctx.skb.skb).ifindex };
-    let frame = SkbFrame::new(&ctx);
-    let origin = Origin { ifindex, direction: Direction::Egress, tag: frame.tag() };
-    inspect::frame(&ctx, &frame, origin, frame.is_merged());
+    let (ifindex, arrived_on, segments) = unsafe {
+        let skb = &*ctx.skb.skb;
+        (skb.ifindex, skb.ingress_ifindex, skb.gso_segs)
+    };
+    if let Some(scratch) = maps::scratch() {
+        scratch.origin = Origin { ifindex, direction: Direction::Egress, tag: skb::tag(&ctx) };
+        scratch.wire_len = ctx.len();
+        scratch.is_merged = segments > 1;
+        scratch.is_known = inspect::is_watched(arrived_on);
+        inspect::frame::<SkbFrame>(ctx.skb.skb, scratch);
+    }
     TC_ACT_UNSPEC
 }
 
 #[inline(always)]
 fn received<const MULTI_BUFFER: bool>(ctx: &XdpContext) {
-    let frame = XdpFrame::<MULTI_BUFFER>::new(ctx);
-    let origin = Origin::new(ctx.ingress_ifindex() as u32, Direction::Ingress);
-    inspect::frame(ctx, &frame, origin, false);
+    if let Some(scratch) = maps::scratch() {
+        scratch.origin = Origin::new(ctx.ingress_ifindex() as u32, Direction::Ingress);
+        scratch.wire_len = xdp::wire_len::<MULTI_BUFFER>(ctx);
+        scratch.is_merged = false;
+        scratch.is_known = false;
+        inspect::frame::<XdpFrame<MULTI_BUFFER>>(ctx.ctx, scratch);
+    }
 }
 
 #[panic_handler]

@@ -4,8 +4,8 @@
 //! |---|---|---|---|---|
 //! | `INTERFACES` | 8 B | 65,536 | 0.5 MiB | cannot fill: index is the interface's |
 //! | `ACCOUNTS` | 1,032 B a CPU | 128 | 0.3 MiB | cannot fill: two an interface |
-//! | `CONTROL` | 48 B | 1 | 48 B | cannot fill |
-//! | `SCRATCH` | 320 B a CPU | 1 | 0.6 KiB | cannot fill |
+//! | `SAMPLER` | 8 B | 1 | 8 B | cannot fill |
+//! | `SCRATCH` | 344 B a CPU | 1 | 0.6 KiB | cannot fill |
 //! | `BUDGETS` | 40 B a CPU | 1 | 80 B | cannot fill |
 //! | `FLOWS` | 48 + 176 B and about 64 B of the kernel's | 65,536 | 19 MiB | new flows are left out and tallied; userspace removes idle ones |
 //! | `SERIES` | 4,160 B | 2,048 | 8.2 MiB | cannot fill: flows take turns |
@@ -15,9 +15,10 @@ use aya_ebpf::Global;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use inspector_common::flow::FLOW_ENTRIES;
-use inspector_common::series::SERIES_SLOTS;
+use inspector_common::series::{SERIES_MIN_GAP_NS, SERIES_SLOTS};
 use inspector_common::{
-    Account, Budget, Control, FlowKey, FlowRecord, InterfaceSlot, Packet, SeriesSlot, Step, Wanted,
+    Account, Budget, FlowKey, FlowRecord, InterfaceSlot, Limits, Origin, Packet, Sampler, SeriesSlot, Step,
+    Wanted,
 };
 
 /// Whether the kernel has `bpf_ktime_get_coarse_ns` (Linux 5.11 on); set by the loader. A constant to
@@ -25,9 +26,17 @@ use inspector_common::{
 #[unsafe(no_mangle)]
 pub(crate) static HAS_COARSE_CLOCK: Global<u32> = Global::new(0);
 
-/// What the loader may change while the programs run.
+/// Most heads and new flows a window and CPU; set by the loader.
+#[unsafe(no_mangle)]
+pub(crate) static LIMITS: Global<Limits> = Global::new(Budget::DEFAULT_LIMITS);
+
+/// Least mean gap of flows with a series, nanoseconds; set by the loader.
+#[unsafe(no_mangle)]
+pub(crate) static SERIES_MIN_GAP: Global<u64> = Global::new(SERIES_MIN_GAP_NS);
+
+/// Which flows are kept: the loader changes it while the programs run.
 #[map]
-pub(crate) static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
+pub(crate) static SAMPLER: Array<Sampler> = Array::with_max_entries(1, 0);
 
 /// From an interface's index (modulo the map's size) to its slot in `ACCOUNTS`.
 #[map]
@@ -41,6 +50,14 @@ pub(crate) static ACCOUNTS: PerCpuArray<Account> = PerCpuArray::with_max_entries
 /// verifier, which lets paths that came by different values meet.
 #[repr(C)]
 pub(crate) struct Scratch {
+    /// Where the frame was seen.
+    pub(crate) origin: Origin,
+    /// Bytes of the frame.
+    pub(crate) wire_len: u32,
+    /// Whether it was merged from several, or will be cut into several.
+    pub(crate) is_merged: bool,
+    /// Whether it was inspected when it arrived.
+    pub(crate) is_known: bool,
     /// The packet at hand.
     pub(crate) packet: Packet,
     /// What it did in its flow's record.
@@ -52,6 +69,12 @@ pub(crate) struct Scratch {
 }
 
 /// This CPU's scratch.
+#[inline(always)]
+pub(crate) fn scratch() -> Option<&'static mut Scratch> {
+    // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
+    SCRATCH.get_ptr_mut(0).map(|scratch| unsafe { &mut *scratch })
+}
+
 #[map]
 pub(crate) static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 

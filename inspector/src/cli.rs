@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{replay, run};
+use crate::commands::{doctor, replay, run};
 use crate::dataplane::{Egress, Mode};
 use crate::metrics::server::{DEFAULT_ADDRESS, DEFAULT_PATH};
 
@@ -30,6 +30,11 @@ enum Command {
     /// Each capture is analysed by itself. Exits with 0 when all was read, 1 when some input was damaged
     /// (what could be read was analysed), and 2 when it could not run.
     Replay(ReplayArgs),
+    /// Say what would keep it from running here, or from seeing all, and what to do about it
+    ///
+    /// Attaches and changes nothing. Without privileges it says what it can, and what it cannot tell. Exits
+    /// with 0 when nothing would stop it, and 1 when something would.
+    Doctor(DoctorArgs),
 }
 
 /// Flags of `inspector run`.
@@ -103,6 +108,25 @@ pub struct ReplayArgs {
     pub sample: u32,
 }
 
+/// Flags of `inspector doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Interface to look at: a name, a glob such as 'wan*', or auto for those with a default route, which are
+    /// looked at by default
+    #[arg(
+        short,
+        long = "interface",
+        value_name = "NAME",
+        env = "INSPECTOR_INTERFACE",
+        value_delimiter = ','
+    )]
+    pub interfaces: Vec<String>,
+
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// How findings are written to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -127,6 +151,7 @@ impl Cli {
         match self.command {
             Command::Run(args) => run::run(&args),
             Command::Replay(args) => replay::run(&args),
+            Command::Doctor(args) => doctor::run(&args),
         }
     }
 }

@@ -6,16 +6,19 @@
 //! it is: time is a parameter.
 
 pub mod aging;
+pub mod analyse;
 pub mod capture;
 pub mod cli;
 pub mod commands;
 pub mod dataplane;
 pub mod detect;
 pub mod dissect;
+pub mod doctor;
 pub mod engine;
 pub mod findings;
 pub mod metrics;
 pub mod observation;
 pub mod replay;
+pub mod sampling;
 pub mod sinks;
 pub mod stats;

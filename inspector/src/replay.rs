@@ -1,4 +1,4 @@
-//! Replay: the kernel's accumulation over the packets of a capture, with the capture's clock.
+//! Replay: the kernel's accumulation over frames out of a capture, with the capture's clock.
 
 use bytemuck::Zeroable as _;
 use bytemuck::allocation::zeroed_slice_box;
@@ -7,12 +7,11 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use inspector_common::series::SERIES_SLOTS;
 use inspector_common::{
-    Account, Control, Direction, FlowKey, FlowRecord, HeadMeta, Origin, Packet, SeriesEntry, SeriesSlot,
-    SliceFrame, Start, Step, Tally, Wanted, classify, classify_inner,
+    Account, Control, FlowKey, FlowRecord, HeadMeta, Origin, Packet, SeriesEntry, SeriesSlot, SliceFrame,
+    Start, Step, Tally, Wanted, classify, classify_inner,
 };
 
 use crate::aging::{AGING_NS, Patience};
-use crate::capture::{CaptureError, CaptureReader, Start as CaptureStart};
 use crate::observation::{Event, FlowUpdate, Series};
 
 /// Flows that are kept at most: 250 MiB. Later ones are counted as lost (`map_full`).
@@ -58,52 +57,16 @@ impl Replay {
         }
     }
 
-    /// Runs through a capture, and gives what the kernel would hand to userspace to `sink`. Every head
-    /// is given: there is no hurry here, and so no budget.
-    ///
-    /// # Errors
-    /// Where the capture is damaged; what came before is accounted for.
-    pub fn run(
-        &mut self,
-        capture: &mut CaptureReader,
-        mut sink: impl FnMut(Event<'_>),
-    ) -> Result<(), CaptureError> {
-        let result = self.packets(capture, &mut sink);
-        self.drain(&mut sink);
-        result
-    }
-
-    fn packets(
-        &mut self,
-        capture: &mut CaptureReader,
-        sink: &mut impl FnMut(Event<'_>),
-    ) -> Result<(), CaptureError> {
-        while let Some(packet) = capture.next_packet()? {
-            let start = match packet.start() {
-                CaptureStart::Ethernet => Start::Ethernet,
-                CaptureStart::Network { ethertype, offset } => match u32::try_from(offset) {
-                    Ok(offset) => Start::Network { ethertype, offset },
-                    Err(_) => continue,
-                },
-                CaptureStart::Other => continue,
-            };
-            self.advance(packet.time_ns, sink);
-            let frame = SliceFrame::new(packet.data, packet.wire_len);
-            let origin = Origin::new(packet.interface, Direction::Ingress);
-            self.packet(&frame, start, origin, packet.time_ns, sink);
-        }
-        Ok(())
-    }
-
-    /// Lets time pass, and drains when it is due.
-    fn advance(&mut self, now_ns: u64, sink: &mut impl FnMut(Event<'_>)) {
+    /// Lets time pass, and drains when it is due. Comes before the packet that the time is of.
+    pub fn advance(&mut self, now_ns: u64, sink: &mut impl FnMut(Event<'_>)) {
         self.last_ns = self.last_ns.max(now_ns);
         if self.last_ns.saturating_sub(self.drained_ns) >= DRAIN_NS {
             self.drain(sink);
         }
     }
 
-    /// Accounts for one frame, as the BPF program does.
+    /// Accounts for one frame, as the BPF program does, and gives `sink` its heads. Every head is given:
+    /// there is no hurry here, and so no budget.
     pub fn packet(
         &mut self,
         frame: &SliceFrame<'_>,

@@ -10,12 +10,18 @@ const HEADER: [u8; 24] = [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 
 /// A pcap file of frames, 10 ms apart.
 #[must_use]
 pub fn pcap(frames: &[Vec<u8>]) -> Vec<u8> {
+    timed_pcap((0..).zip(frames).map(|(number, frame)| (1_700_000_000_000_000 + 10_000 * number, &frame[..])))
+}
+
+/// A pcap file of frames, each with its time in microseconds since the Unix epoch.
+#[must_use]
+pub fn timed_pcap<'a>(frames: impl IntoIterator<Item = (u64, &'a [u8])>) -> Vec<u8> {
     let mut file = HEADER.to_vec();
-    for (number, frame) in (0..).zip(frames) {
-        let time_us = 10_000 * number;
-        let length = u32::try_from(frame.len()).expect("frames are short");
-        for field in [1_700_000_000 + time_us / 1_000_000, time_us % 1_000_000, length, length] {
-            file.extend(u32::to_le_bytes(field));
+    for (time_us, frame) in frames {
+        let (seconds, rest) = (time_us / 1_000_000, time_us % 1_000_000);
+        let length = frame.len().try_into().expect("frames are short");
+        for field in [seconds, rest, length, length] {
+            file.extend(u32::try_from(field).expect("the time is before 2106").to_le_bytes());
         }
         file.extend(frame);
     }
@@ -50,13 +56,20 @@ fn echo(client: Ipv4Addr, sequence: u16, data: &[u8]) -> Vec<u8> {
     [&ethernet[..], &ip, &icmp].concat()
 }
 
-/// The Internet checksum (RFC 1071), put where it belongs.
+/// Puts the Internet checksum where it belongs.
 fn fill_in_checksum(header: &mut [u8], at: usize) {
+    let checksum = internet_checksum(&[header]);
+    header[at..at + 2].copy_from_slice(&checksum);
+}
+
+/// The Internet checksum (RFC 1071) of parts that follow each other, all but the last of even length.
+#[must_use]
+pub fn internet_checksum(parts: &[&[u8]]) -> [u8; 2] {
     let word = |pair: &[u8]| u32::from(pair[0]) << 8 | pair.get(1).copied().map_or(0, u32::from);
-    let mut sum: u32 = header.chunks(2).map(word).sum();
+    let mut sum: u32 = parts.iter().flat_map(|part| part.chunks(2)).map(word).sum();
     while sum > 0xffff {
         sum = (sum >> 16) + (sum & 0xffff);
     }
-    let bytes = (!sum).to_be_bytes();
-    header[at..at + 2].copy_from_slice(&bytes[2..]);
+    let [_, _, high, low] = (!sum).to_be_bytes();
+    [high, low]
 }

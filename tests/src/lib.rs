@@ -8,6 +8,7 @@
 
 pub mod capture;
 pub mod corpus;
+pub mod evaluate;
 pub mod kernel;
 pub mod lab;
 mod skip;

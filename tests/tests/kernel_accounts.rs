@@ -6,12 +6,8 @@ use inspector::dataplane::{DataPlane, Settings};
 use inspector::observation::{Event, FlowUpdate};
 use inspector_common::{Account, Budget, Class, Control, HeadGroup, Sampler, Tally};
 use inspector_tests::kernel::frames::{Random, well_formed};
-use inspector_tests::kernel::{self, XDP_PASS};
+use inspector_tests::kernel::{self, MAX_VERIFIED, PROGRAMS, XDP_PASS};
 use inspector_tests::skip;
-
-/// Verified instructions that a program may take. On Linux 6.18 it is 11,000 (multi-buffer) and
-/// 16,500 (plain); kernels differ by tens of per cent, and their limit is a million.
-const MAX_VERIFIED: u32 = 60_000;
 
 /// Runs `count` frames of every kind and many flows.
 fn flood(plane: &mut DataPlane, count: usize) {
@@ -127,6 +123,7 @@ async fn programs_stay_within_the_verifiers_budget() {
         return skip(name, reason);
     }
     let mut plane = kernel::load(&Settings::default()).await;
+    assert_eq!(plane.programs(), PROGRAMS, "the kernel refused a program");
     for facts in plane.program_facts().expect("the programs are loaded") {
         let Some(verified) = facts.verified_instructions else {
             return skip(name, "this kernel doesn't say how many instructions it verified");

@@ -43,9 +43,10 @@ async fn every_ethernet_packet_of_the_corpus() {
     if let Some(reason) = kernel::missing() {
         return skip(name, reason);
     }
-    let Some(captures) = corpus::captures() else {
+    let Some(captures) = corpus::shared() else {
         return skip(name, "the corpus of captures is not there");
     };
+    let captures: Vec<PathBuf> = captures.into_iter().map(|capture| capture.file).collect();
     for program in PROGRAMS {
         let (captures, packets) = compare_all(program, &captures).await;
         println!("{program}: {packets} packets of {captures} captures");

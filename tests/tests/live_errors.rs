@@ -1,8 +1,8 @@
 //! What cannot run says so in one sentence with a remedy, and ends with 2.
 
-use std::os::unix::fs::PermissionsExt as _;
-
-use inspector_tests::lab::{Ended, Inspector, Network, Scratch, binary, foreign, missing, run};
+use inspector_tests::lab::{
+    Ended, Inspector, Network, Scratch, binary, foreign, missing, public_binary, run,
+};
 use inspector_tests::skip;
 
 /// Another address for the metrics than the default.
@@ -29,13 +29,7 @@ fn no_privilege() {
         return skip("no_privilege", &reason);
     }
     let network = Network::direct();
-    // Nobody may look into the folder where cargo has put the original.
-    let folder = Scratch::new();
-    let copy = folder.path("inspector");
-    std::fs::copy(binary(), &copy).expect("the binary can be copied");
-    for path in [&copy, &folder.path("")] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("they are ours");
-    }
+    let (_folder, copy) = public_binary();
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
     let nothing = ["--inh-caps=-all", "--bounding-set=-all"];
     for who in [&nobody[..], &nothing[..], &[nobody, [nothing[0], nothing[1], "--no-new-privs"]].concat()] {

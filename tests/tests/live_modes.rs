@@ -41,7 +41,7 @@ fn large_frames_do_not_keep_it_out_of_the_driver() {
     let inspector = Inspector::ready(namespace, &["-i", "eth0", "--mode", "native"]);
     assert_mode(namespace, "eth0", &inspector, "native");
     network.client.run(&["ping", "-q", "-c", "5", "-i", "0.1", "-s", "8900", network.server.address]);
-    let labels = [("interface", "eth0"), ("class", "icmp_echo")];
+    let labels = [("interface", "eth0"), ("direction", "ingress"), ("class", "icmp_echo")];
     let metrics = inspector.metrics();
     assert_eq!(metrics.value("inspector_packets_total", &labels), Some(5));
     // Payload, ICMP, IP and Ethernet, across all buffers of a frame.

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::bpf::ToolchainError;
 use crate::bpf::object::BuildError;
+use crate::vm;
 
 #[derive(Debug, Error)]
 pub(crate) enum Error {
@@ -19,6 +20,9 @@ pub(crate) enum Error {
 
     #[error(transparent)]
     Build(#[from] BuildError),
+
+    #[error(transparent)]
+    Guests(#[from] vm::Error),
 
     #[error("cannot start `{command}`: {error}")]
     Spawn { command: String, error: io::Error },

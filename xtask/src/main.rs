@@ -1,11 +1,13 @@
 //! `cargo xtask`: everything that is done to this project other than compiling it.
 
 mod bpf;
-mod demo;
 mod error;
+mod evaluate;
+mod lab;
 mod run;
 mod setup;
 mod test;
+mod vm;
 mod workspace;
 
 use std::path::Path;
@@ -36,12 +38,28 @@ enum Task {
     },
     /// Show inspector at work: covert channels and ordinary traffic between network namespaces, in half a minute
     Demo,
+    /// Judge a corpus of labelled captures, and hold the result against tests/accuracy.toml
+    #[command(disable_help_flag = true)]
+    Evaluate {
+        /// Flags of the evaluation; --help lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Measure what inspector costs; `bench --help` lists its flags
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Flags of the bench
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<String>,
+    },
     /// Run every check and test; with arguments for `cargo test`, only the tests
     Test {
         /// Arguments of `cargo test`
         #[arg(last = true)]
         filter: Vec<String>,
     },
+    /// Boot Debian's kernels in qemu, and load, attach and try the programs on each
+    VmTest(vm::Request),
 }
 
 fn main() -> ExitCode {
@@ -64,11 +82,15 @@ fn perform(task: &Task, root: &Path) -> Result<ExitCode, Error> {
         Task::BuildEbpf => {
             setup::ensure(root, setup::Part::Bpf)?;
             let toolchain = bpf::Toolchain::find(root)?;
-            println!("{}", bpf::object::build(root, &toolchain, &workspace::host())?.display());
+            let object = bpf::object::build(root, &toolchain, &workspace::host(), "inspector")?;
+            println!("{}", object.display());
         }
         Task::Run { flags } => run::run(root, flags)?,
-        Task::Demo => demo::run(root)?,
+        Task::Demo => lab::run(root, "demo", &[])?,
+        Task::Evaluate { arguments } => return evaluate::run(root, arguments),
+        Task::Bench { flags } => lab::run(root, "bench", flags)?,
         Task::Test { filter } => return test::run(root, filter),
+        Task::VmTest(request) => return vm::run(root, request),
     }
     Ok(ExitCode::SUCCESS)
 }

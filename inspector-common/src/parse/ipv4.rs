@@ -50,10 +50,10 @@ pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) ->
     if packet.ip_fragment & FRAGMENT_OFFSET != 0 {
         packet.key.flags |= FlowKey::FRAGMENT;
         packet.payload_len = packet.l4_len;
-        packet.is_whole = false;
+        packet.is_partial = true;
         return Layer3::Ends(Class::Fragment);
     }
-    packet.is_whole = packet.ip_fragment & MORE_FRAGMENTS == 0;
+    packet.is_partial = packet.ip_fragment & MORE_FRAGMENTS != 0;
     Layer3::Carries
 }
 

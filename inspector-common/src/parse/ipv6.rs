@@ -34,10 +34,22 @@ pub(super) fn datagram<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) ->
     packet.flow_label = u32::from_be_bytes([0, header[1] & 0x0f, header[2], header[3]]);
     let key = &mut packet.key;
     key.flags |= FlowKey::IPV6;
-    key.src.copy_from_slice(&header[8..24]);
-    key.dst.copy_from_slice(&header[24..]);
+    copy_address(&mut key.src, [half(&header, 8), half(&header, 16)]);
+    copy_address(&mut key.dst, [half(&header, 24), half(&header, 32)]);
 
     extensions(frame, packet, header[6], offset)
+}
+
+/// The 64 bits at `at`: the BPF target copies longer pieces byte by byte.
+#[inline(always)]
+fn half(header: &[u8; 40], at: usize) -> u64 {
+    header[at..].first_chunk().map_or(0, |half| u64::from_ne_bytes(*half))
+}
+
+#[inline(always)]
+fn copy_address(to: &mut [u8; 16], [high, low]: [u64; 2]) {
+    to[..8].copy_from_slice(&high.to_ne_bytes());
+    to[8..].copy_from_slice(&low.to_ne_bytes());
 }
 
 /// Follows the extension headers from the fixed header at `start` on. Only headers known to have
@@ -58,7 +70,7 @@ fn extensions<F: Frame>(frame: &F, packet: &mut Packet, mut next: u8, start: u32
             if fragment & 0xfff8 != 0 {
                 return later_fragment(packet, following, offset + 8, start);
             }
-            packet.is_whole = fragment & 1 == 0;
+            packet.is_partial = fragment & 1 != 0;
             offset += 8;
         } else {
             packet.anomalies.insert(Anomaly::Ipv6Extensions);
@@ -90,7 +102,7 @@ fn later_fragment(packet: &mut Packet, protocol: u8, offset: u32, start: u32) ->
     packet.l4_offset = offset;
     packet.l4_len = l4_len;
     packet.payload_len = l4_len;
-    packet.is_whole = false;
+    packet.is_partial = true;
     Layer3::Ends(Class::Fragment)
 }
 

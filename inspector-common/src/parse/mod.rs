@@ -20,7 +20,7 @@ pub use tcp::flag;
 
 use core::sync::atomic::{Ordering, compiler_fence};
 
-use bytemuck::Zeroable as _;
+use bytemuck::Zeroable;
 
 use crate::{Anomalies, Anomaly, Class, Direction, FlowKey, Frame};
 
@@ -60,7 +60,7 @@ impl Origin {
 }
 
 /// What an encapsulation carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Zeroable)]
 pub struct Inner {
     /// Where it begins in the frame; 0 where nothing is carried.
     pub offset: u32,
@@ -73,11 +73,10 @@ pub struct Inner {
 impl Inner {
     /// "EtherType" of a whole Ethernet frame: transparent Ethernet bridging, as in GRE.
     pub const ETHERNET: u16 = 0x6558;
-    const NONE: Self = Self { offset: 0, ethertype: 0, tunnel: 0 };
 }
 
 /// A classified packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Zeroable)]
 pub struct Packet {
     /// The flow; all zero but for the interface, VLANs and tunnel where the class has none.
     pub key: FlowKey,
@@ -129,47 +128,31 @@ pub struct Packet {
     pub tcp_flags: u8,
     /// Priority and drop eligibility (`PCP << 1 | DEI`) of the outermost VLAN tag.
     pub vlan_pcp: u8,
-    /// Whether the datagram is all there, so that lengths inside it can be held against its own.
-    pub is_whole: bool,
+    /// Whether it is a fragment, so that lengths inside it cannot be held against its own.
+    pub is_partial: bool,
     /// Whether the sender or receiver merges segments here, so that lengths and gaps are not the wire's.
     pub is_merged: bool,
 }
 
 impl Packet {
     /// A packet of which nothing is known yet.
-    #[inline(always)]
     #[must_use]
     pub fn unread(wire_len: u32, origin: Origin) -> Self {
-        let flags = if matches!(origin.direction, Direction::Egress) { FlowKey::EGRESS } else { 0 };
-        Self {
-            key: FlowKey { ifindex: origin.ifindex, flags, ..FlowKey::zeroed() },
-            class: Class::Runt,
-            anomalies: Anomalies(0),
-            wire_len,
-            base: 0,
-            l3_offset: 0,
-            ip_len: 0,
-            l4_offset: 0,
-            l4_len: 0,
-            payload_len: 0,
-            inner: Inner::NONE,
-            flow_label: 0,
-            seq: 0,
-            timestamp: 0,
-            prefix: [0; 4],
-            ip_id: 0,
-            ip_fragment: 0,
-            window: 0,
-            urgent: 0,
-            checksum: 0,
-            l4_header_len: 0,
-            ttl: 0,
-            tos: 0,
-            tcp_flags: 0,
-            vlan_pcp: 0,
-            is_whole: true,
-            is_merged: false,
+        let mut packet = Self::zeroed();
+        packet.forget(wire_len, origin);
+        packet
+    }
+
+    /// Makes it one of which nothing is known yet. Zeroing it as a whole is a few stores for the BPF
+    /// target, to which its alignment is known then; copying one there would go byte by byte.
+    #[inline(always)]
+    fn forget(&mut self, wire_len: u32, origin: Origin) {
+        *self = Self::zeroed();
+        self.key.ifindex = origin.ifindex;
+        if matches!(origin.direction, Direction::Egress) {
+            self.key.flags = FlowKey::EGRESS;
         }
+        self.wire_len = wire_len;
     }
 
     /// Bytes on the wire from where this packet begins.
@@ -205,7 +188,7 @@ pub fn classify<F: Frame>(frame: &F, start: Start, origin: Origin) -> Packet {
 /// would not hold the pieces that the compiler breaks a local one into.
 #[inline(always)]
 pub fn classify_into<F: Frame>(packet: &mut Packet, frame: &F, start: Start, origin: Origin) {
-    *packet = Packet::unread(frame.wire_len(), origin);
+    packet.forget(frame.wire_len(), origin);
     if let Some(tag) = origin.tag {
         ethernet::note_tag(packet, 0, tag);
     }
@@ -222,8 +205,8 @@ pub fn classify_into<F: Frame>(packet: &mut Packet, frame: &F, start: Start, ori
 pub fn classify_inner<F: Frame>(packet: &mut Packet, frame: &F) {
     let Inner { offset, ethertype, tunnel } = packet.inner;
     let FlowKey { ifindex, flags, vlan, .. } = packet.key;
-    *packet = Packet::unread(packet.wire_len, Origin { ifindex, direction: Direction::Ingress, tag: None });
-    packet.key.flags = flags & FlowKey::EGRESS;
+    let direction = if flags & FlowKey::EGRESS == 0 { Direction::Ingress } else { Direction::Egress };
+    packet.forget(packet.wire_len, Origin { ifindex, direction, tag: None });
     packet.key.vlan = vlan;
     packet.key.tunnel = tunnel;
     packet.base = offset;
@@ -233,7 +216,7 @@ pub fn classify_inner<F: Frame>(packet: &mut Packet, frame: &F) {
         ethernet::network(frame, packet, ethertype, offset)
     };
     finish(packet, frame, layer3);
-    packet.inner = Inner::NONE;
+    packet.inner.offset = 0;
 }
 
 #[inline(always)]
@@ -251,6 +234,7 @@ fn finish<F: Frame>(packet: &mut Packet, frame: &F, layer3: Layer3) {
         compiler_fence(Ordering::SeqCst);
         trailer(&frame.fresh(), packet);
     }
+    compiler_fence(Ordering::SeqCst);
 }
 
 /// Looks at the first and last eight bytes after the datagram, as far as there are any.

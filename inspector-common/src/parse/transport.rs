@@ -87,7 +87,7 @@ fn udp<F: Frame>(frame: &F, packet: &mut Packet, offset: u32) -> Class {
     let length = u32::from(u16::from_be_bytes([header[4], header[5]]));
     // 0 is a jumbogram (RFC 2675), or segmentation left to the card.
     let fits =
-        length == 0 || (length >= u32::from(UDP_HEADER) && (!packet.is_whole || length <= packet.l4_len));
+        length == 0 || (length >= u32::from(UDP_HEADER) && (packet.is_partial || length <= packet.l4_len));
     packet.anomalies.insert_if(!fits, Anomaly::UdpLength);
     packet.checksum = u16::from_be_bytes([header[6], header[7]]);
     match by_port(&packet.key, Class::Udp) {

@@ -9,7 +9,13 @@ use inspector_common::Frame;
 use inspector_common::frame::MAX_OFFSET;
 
 /// A frame of which parts can be copied, wherever they lie.
-pub(crate) trait Buffer: Frame {
+pub(crate) trait Buffer: Frame + Sized {
+    /// What the hook is called with.
+    type Context;
+
+    /// The context's frame, `wire_len` bytes long.
+    fn of(ctx: *mut Self::Context, wire_len: u32) -> Self;
+
     /// Copies `len` bytes from `from` on; `false` if that was not possible.
     ///
     /// # Safety
@@ -51,4 +57,21 @@ pub(crate) unsafe fn read<const N: usize>(data: usize, end: usize, offset: u32) 
     }
     // SAFETY: data <= start and start + N <= end, and the verifier proves it again.
     Some(unsafe { (start as *const [u8; N]).read() })
+}
+
+/// The field at `OFFSET` of a hook's context, which holds an address of the packet's.
+///
+/// The kernel declares these fields as 32 bits wide, and what is loaded as such the compiler may extend
+/// to 64 bits by shifts, which the verifier refuses for addresses. Each call is a load of its own.
+///
+/// # Safety
+/// `ctx` is a context of which the field is an address.
+#[inline(always)]
+pub(crate) unsafe fn address<const OFFSET: usize, C>(ctx: *mut C) -> usize {
+    let address: usize;
+    // SAFETY: it loads a field of the context, as which the kernel gives the whole address.
+    unsafe {
+        asm!("{0} = *(u32 *)({1} + {2})", out(reg) address, in(reg) ctx, const OFFSET, options(nostack, preserves_flags, readonly));
+    }
+    address
 }

@@ -4,16 +4,15 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use inspector_common::{Control, Sampler};
+use inspector_common::Sampler;
 use tracing::warn;
 
 use super::outputs::Outputs;
 use super::summary::Summary;
 use super::{DAMAGED, FAILED, OK, complain, fail};
+use crate::analyse::{Analysis, analyse};
 use crate::capture::{CaptureError, CaptureReader};
 use crate::cli::{Format, ReplayArgs};
-use crate::engine::Engine;
-use crate::replay::Replay;
 use crate::sinks::Context;
 
 /// Runs the command.
@@ -44,10 +43,8 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
 /// Analyses one capture, by itself: clocks of different captures have nothing to do with each other.
 fn capture(args: &ReplayArgs, path: &Path, outputs: &mut Outputs) -> Result<(), CaptureError> {
     let mut capture = CaptureReader::open(path)?;
-    let mut engine = Engine::new();
     let sampler = Sampler::new(args.sample, 0);
-    let mut replay = Replay::new(Control { sampler, ..Control::default() });
-    let result = replay.run(&mut capture, |event| engine.take(event, |report| outputs.write(&report)));
+    let Analysis { replay, damage } = analyse(&mut capture, sampler, |_, report| outputs.write(report));
     for skipped in capture.skipped() {
         warn!("{skipped}");
     }
@@ -56,7 +53,7 @@ fn capture(args: &ReplayArgs, path: &Path, outputs: &mut Outputs) -> Result<(), 
             Summary { name: capture.name(), account: replay.account(), flows: Some(replay.flow_count()) };
         summarize(args, &summary);
     }
-    result
+    damage.map_or(Ok(()), Err)
 }
 
 fn summarize(args: &ReplayArgs, summary: &Summary<'_>) {

@@ -5,22 +5,24 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use inspector_common::{Control, Direction, Sampler};
+use inspector_common::{Control, Direction, Sampler, Tally};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::fail;
 use super::outputs::Outputs;
 use super::stats::RunStats;
 use super::summary::Summary;
 use crate::cli::{Format, RunArgs};
+use crate::dataplane::watch::{LinkEvent, Watcher};
 use crate::dataplane::{self, DataPlane, DataplaneError, Hooks, Settings};
 use crate::engine::Engine;
 use crate::metrics::server::BindError;
 use crate::metrics::{self, Attachment, InterfaceAccount};
 use crate::observation::Event;
+use crate::sampling::{AdaptiveSampling, Load};
 use crate::sinks::{Context, SinkError};
 
 /// How often the ring of heads is looked at; the kernel only wakes us when much has piled up.
@@ -76,15 +78,25 @@ async fn watch(args: &RunArgs) -> Result<(), RunError> {
     let (stop, stopped) = oneshot::channel();
     let server = tokio::spawn(serve(listener, Arc::clone(&stats), args.telemetry_path.clone(), stopped));
 
-    let mut watch = Watch { plane, engine: Engine::new(), outputs, stats };
-    let mut signals = Signals::new()?;
     let hooks = Hooks { mode: args.mode, egress: args.egress };
+    let mut watch = Watch {
+        plane,
+        engine: Engine::new(),
+        outputs,
+        stats,
+        hooks,
+        sampling: AdaptiveSampling::new(args.sample),
+        seed: args.sample_seed,
+        refused: 0,
+    };
+    let mut signals = Signals::new()?;
     watch.plane.attach(&interfaces, hooks).await?;
     watch.stats.attached(watch.plane.accounts(), watch.plane.attachments());
     watch.plane.drop_privileges();
     announce(args, &watch.plane.attachments(), &format!("http://{address}{}", args.telemetry_path));
 
-    watch.until_stopped(&mut signals, args.duration).await?;
+    let mut links = Watcher::new(&args.interfaces, &interfaces).await?;
+    watch.until_stopped(&mut signals, &mut links, args.duration).await?;
     watch.finish();
     // Ends the server; it is gone already if the receiver is.
     let _ = stop.send(());
@@ -133,6 +145,12 @@ fn summarize(accounts: &[InterfaceAccount]) {
     }
 }
 
+/// Packets and heads that the flow map and the ring had no room for.
+fn refused(accounts: &[InterfaceAccount]) -> u64 {
+    let full = [Tally::FlowMapFull, Tally::HeadRingFull];
+    accounts.iter().flat_map(|of| full.map(|tally| of.account.tallied(tally))).sum()
+}
+
 /// What ends a run, or has it reopen its files.
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
@@ -155,10 +173,20 @@ struct Watch {
     engine: Engine,
     outputs: Outputs,
     stats: Arc<RunStats>,
+    hooks: Hooks,
+    sampling: AdaptiveSampling,
+    seed: u32,
+    /// What the maps had refused at the last drain.
+    refused: u64,
 }
 
 impl Watch {
-    async fn until_stopped(&mut self, signals: &mut Signals, limit: Option<Duration>) -> io::Result<()> {
+    async fn until_stopped(
+        &mut self,
+        signals: &mut Signals,
+        links: &mut Watcher,
+        limit: Option<Duration>,
+    ) -> io::Result<()> {
         let mut poll = interval(POLL);
         let mut drain = interval(DRAIN);
         poll.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -172,6 +200,10 @@ impl Watch {
                 () = &mut timeout, if limit.is_some() => break,
                 _ = signals.hang_up.recv() => self.outputs.reopen(),
                 _ = drain.tick() => self.drain(),
+                event = links.next() => match event {
+                    Ok(event) => self.link(event).await,
+                    Err(error) => warn!("{error}"),
+                },
                 _ = poll.tick() => { self.heads(HEADS_AT_ONCE); }
                 ready = self.plane.heads_piled_up() => {
                     ready?;
@@ -190,6 +222,53 @@ impl Watch {
         })
     }
 
+    /// Follows the interfaces: those that come, those that go, those that change.
+    async fn link(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Appeared(interface) => {
+                info!("{} appeared", interface.name);
+                self.outputs.context.interfaces.insert(interface.index, interface.name.clone());
+                if let Err(error) = self.plane.attach(&[interface], self.hooks).await {
+                    warn!("{error}");
+                }
+            }
+            LinkEvent::Vanished { name, index } => {
+                warn!("{name} is gone; it is watched again when it returns");
+                self.plane.forget(index);
+            }
+            LinkEvent::Changed { name, before, after, .. } => {
+                if before.mtu != after.mtu {
+                    info!("{name}: its MTU is {} now, it was {}", after.mtu, before.mtu);
+                }
+                if before.is_up != after.is_up {
+                    info!("{name} is {} now", if after.is_up { "up" } else { "down" });
+                }
+            }
+        }
+        self.stats.attached(self.plane.accounts(), self.plane.attachments());
+    }
+
+    /// Looks at fewer flows while the maps or the drain cannot keep up, and at more again later.
+    fn adapt(&mut self, drain: Duration, flows: u64) {
+        let refused = self.plane.accounts().read().map_or(self.refused, |accounts| refused(&accounts));
+        let capacity = u64::from(self.plane.flow_capacity());
+        let load = Load { drain, flows, capacity, refused: refused.saturating_sub(self.refused) };
+        self.refused = refused;
+        if !self.sampling.observe(&load) {
+            return;
+        }
+        let one_in = self.sampling.one_in();
+        match self.plane.set_sampler(Sampler::new(one_in, self.seed)) {
+            Ok(()) => warn!(
+                "looking at one flow in {one_in} now ({flows} flows of {capacity}, drain {drain:?}, {} refused)",
+                load.refused
+            ),
+            Err(error) => error!("{error}"),
+        }
+        self.stats.sampled(self.sampling.ratio());
+        self.outputs.context.sampling_ratio = self.sampling.ratio();
+    }
+
     /// Reads the flow map, lets time pass, and brings the numbers up to date.
     fn drain(&mut self) {
         let begun = Instant::now();
@@ -197,8 +276,9 @@ impl Watch {
         let Self { plane, engine, outputs, .. } = self;
         match plane.drain(|event| engine.take(event, |report| outputs.write(&report))) {
             Ok(drained) => {
-                let capacity = u64::from(self.plane.flow_capacity());
-                self.stats.drained(begun.elapsed(), drained.flows, capacity);
+                let (took, capacity) = (begun.elapsed(), u64::from(self.plane.flow_capacity()));
+                self.stats.drained(took, drained.flows, capacity);
+                self.adapt(took, drained.flows);
             }
             Err(error) => error!("cannot read the flow map ({error})"),
         }

@@ -12,7 +12,6 @@ use crate::metrics::{Attachment, Build, MapUse, Snapshot, Stats, StatsError};
 /// last drain.
 pub(super) struct RunStats {
     build: Build,
-    sampling_ratio: f64,
     state: Mutex<State>,
 }
 
@@ -30,7 +29,13 @@ impl RunStats {
             revision: option_env!("INSPECTOR_REVISION").unwrap_or_default().to_owned(),
             kernel: dataplane::kernel_release(),
         };
-        Self { build, sampling_ratio, state: Mutex::default() }
+        let last = Snapshot { sampling_ratio, ..Snapshot::default() };
+        Self { build, state: Mutex::new(State { last, ..State::default() }) }
+    }
+
+    /// Another share of flows is looked at from now on.
+    pub(super) fn sampled(&self, ratio: f64) {
+        self.lock().last.sampling_ratio = ratio;
     }
 
     /// The programs are attached.
@@ -72,7 +77,6 @@ impl Stats for RunStats {
             build: self.build.clone(),
             attachments: state.attachments.clone(),
             accounts,
-            sampling_ratio: self.sampling_ratio,
             ..state.last.clone()
         })
     }

@@ -58,13 +58,8 @@ pub(super) async fn current(index: u32) -> Option<Interface> {
 fn choose(wanted: &[String], all: &[Interface], default: &[u32]) -> Result<Vec<Interface>, DataplaneError> {
     let mut chosen: Vec<Interface> = Vec::new();
     for name in wanted {
-        let pattern = Pattern::new(name).ok();
         let fits = |interface: &&Interface| {
-            if name == AUTO {
-                default.contains(&interface.index)
-            } else {
-                interface.name == *name || pattern.as_ref().is_some_and(|p| p.matches(&interface.name))
-            }
+            if name == AUTO { default.contains(&interface.index) } else { fits(name, &interface.name) }
         };
         let mut fitting = all.iter().filter(fits).peekable();
         if fitting.peek().is_none() {
@@ -83,12 +78,17 @@ fn choose(wanted: &[String], all: &[Interface], default: &[u32]) -> Result<Vec<I
     Ok(chosen)
 }
 
+/// Whether a name or glob fits an interface's name. `auto` is neither.
+pub(super) fn fits(wanted: &str, name: &str) -> bool {
+    wanted != AUTO && (name == wanted || Pattern::new(wanted).is_ok_and(|pattern| pattern.matches(name)))
+}
+
 async fn interfaces(handle: &Handle) -> Result<Vec<Interface>, rtnetlink::Error> {
     let links: Vec<LinkMessage> = handle.link().get().execute().try_collect().await?;
     Ok(links.iter().filter_map(interface).collect())
 }
 
-fn interface(link: &LinkMessage) -> Option<Interface> {
+pub(super) fn interface(link: &LinkMessage) -> Option<Interface> {
     let name = link.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::IfName(name) => Some(name.clone()),
         _ => None,

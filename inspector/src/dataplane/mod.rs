@@ -6,13 +6,16 @@ mod accounts;
 mod attach;
 mod egress;
 mod error;
+pub mod features;
 mod flows;
 mod heads;
 mod interface;
-mod privilege;
+pub mod link;
+pub mod privilege;
 mod series;
 mod sys;
 mod trial;
+pub mod watch;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,7 +24,7 @@ use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use aya_log::EbpfLogger;
 use inspector_common::flow::FLOW_ENTRIES;
-use inspector_common::{Control, Direction, HeadMeta};
+use inspector_common::{Control, Direction, HeadMeta, Sampler};
 use log::Log;
 use tracing::info;
 
@@ -30,13 +33,14 @@ pub use attach::Mode;
 pub use egress::Egress;
 pub use error::DataplaneError;
 pub use interface::{Interface, resolve};
-pub use trial::{MAX_PLAIN_FRAME, MIN_FRAME, ProgramFacts};
+pub use trial::{Hook, MAX_PLAIN_FRAME, MIN_FRAME, MapFacts, ProgramFacts, Subject, Trial};
 
 use crate::aging::Patience;
 use crate::metrics::Attachment;
 use crate::observation::{Event, FlowUpdate};
 use accounts::Slots;
 use attach::Attached;
+use features::Feature;
 use flows::Flows;
 use heads::Heads;
 use series::SeriesMap;
@@ -48,9 +52,6 @@ static OBJECT: &[u8] = include_bytes_aligned!(env!("INSPECTOR_BPF_OBJECT"));
 /// The oldest kernel that has all that no fallback replaces: BPF ring buffers, links for XDP.
 const OLDEST_KERNEL: KernelVersion = KernelVersion::new(5, 10, 0);
 
-/// The kernel that brought `bpf_ktime_get_coarse_ns`.
-const COARSE_CLOCK: KernelVersion = KernelVersion::new(5, 11, 0);
-
 /// The longest tick of a kernel, nanoseconds (100 Hz).
 const TICK_NS: u64 = 10_000_000;
 
@@ -60,7 +61,7 @@ pub const FLOWS_MAP: &str = "FLOWS";
 /// What the programs are told.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
-    /// What may be changed later: see [`DataPlane::set_control`].
+    /// What the programs go by; the sampler may be changed later: see [`DataPlane::set_sampler`].
     pub control: Control,
     /// Entries of the flow map; `None` for the object's own size.
     pub flow_entries: Option<u32>,
@@ -95,7 +96,7 @@ pub struct DataPlane {
     series: SeriesMap,
     accounts: Accounts,
     slots: Slots,
-    control: Array<MapData, MapValue<Control>>,
+    sampler: Array<MapData, MapValue<Sampler>>,
     drained_ns: u64,
     last_drain: Drained,
     /// Programs that the kernel took.
@@ -116,9 +117,13 @@ impl DataPlane {
         }
         privilege::check()?;
         let Settings { control, flow_entries, ring_bytes } = settings;
-        let has_coarse_clock = u32::from(has_coarse_clock());
+        let has_coarse_clock = u32::from(features::probe().has(Feature::CoarseClock));
         let mut loader = EbpfLoader::new();
-        loader.override_global("HAS_COARSE_CLOCK", &has_coarse_clock, true);
+        let limits = MapValue(control.limits);
+        loader
+            .override_global("HAS_COARSE_CLOCK", &has_coarse_clock, true)
+            .override_global("LIMITS", &limits, true)
+            .override_global("SERIES_MIN_GAP", &control.series_min_gap_ns, true);
         if let Some(entries) = flow_entries {
             loader.map_max_entries(FLOWS_MAP, *entries);
         }
@@ -131,7 +136,7 @@ impl DataPlane {
         let variants = attach::load(&mut ebpf)?;
         let has_egress = egress::load(&mut ebpf)?;
         let logger = EbpfLogger::init(&mut ebpf).map_err(|_| DataplaneError::Object { what: "the log" })?;
-        let map_error = |source| DataplaneError::Map { map: "CONTROL", source: Box::new(source) };
+        let map_error = |source| DataplaneError::Map { map: "SAMPLER", source: Box::new(source) };
         let mut plane = Self {
             heads: Heads::new(take(&mut ebpf, "HEADS")?)?,
             flows: Flows::new(take(&mut ebpf, FLOWS_MAP)?)?,
@@ -139,7 +144,7 @@ impl DataPlane {
             series: SeriesMap::new(take(&mut ebpf, "SERIES")?)?,
             accounts: Accounts::new(take(&mut ebpf, "ACCOUNTS")?)?,
             slots: Slots::new(take(&mut ebpf, "INTERFACES")?)?,
-            control: take(&mut ebpf, "CONTROL")?.try_into().map_err(map_error)?,
+            sampler: take(&mut ebpf, "SAMPLER")?.try_into().map_err(map_error)?,
             drained_ns: 0,
             last_drain: Drained::default(),
             ebpf,
@@ -148,17 +153,17 @@ impl DataPlane {
             attached: Vec::new(),
             logger,
         };
-        plane.set_control(*control)?;
+        plane.set_sampler(control.sampler)?;
         Ok(plane)
     }
 
-    /// Puts settings in force; the programs go by them from the next packet on.
+    /// Changes which flows are kept, from the next packet on.
     ///
     /// # Errors
     /// What the kernel said.
-    pub fn set_control(&mut self, control: Control) -> Result<(), DataplaneError> {
-        let result = self.control.set(0, MapValue(control), 0);
-        result.map_err(|source| DataplaneError::Map { map: "CONTROL", source: Box::new(source) })
+    pub fn set_sampler(&mut self, sampler: Sampler) -> Result<(), DataplaneError> {
+        let result = self.sampler.set(0, MapValue(sampler), 0);
+        result.map_err(|source| DataplaneError::Map { map: "SAMPLER", source: Box::new(source) })
     }
 
     /// Attaches to every one of these interfaces, or to none: the first refusal detaches what this call
@@ -206,7 +211,7 @@ impl DataPlane {
 
     /// Gives up the privileges that only attaching took.
     pub fn drop_privileges(&self) {
-        privilege::drop_all_but_bpf();
+        privilege::drop_what_running_does_not_take();
     }
 
     /// What is attached where, for the metrics.
@@ -294,11 +299,6 @@ impl std::fmt::Debug for DataPlane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DataPlane").field("attached", &self.attached).finish_non_exhaustive()
     }
-}
-
-/// Whether the kernel has a clock that is read in a few nanoseconds.
-fn has_coarse_clock() -> bool {
-    KernelVersion::current().is_ok_and(|current| current >= COARSE_CLOCK)
 }
 
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, DataplaneError> {

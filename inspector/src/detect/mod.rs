@@ -4,11 +4,26 @@
 //! evidence crosses a threshold; it may push the same one again and again as evidence grows, since
 //! [`crate::findings`] deduplicates. Detectors don't know each other, the source or the wall clock.
 
+pub mod custom;
+pub mod declared;
 pub mod dns;
+pub mod fixed;
+pub mod http;
 pub mod icmp;
 pub mod injection;
 mod table;
 pub mod timing;
+mod masquerade;
+mod noise;
+pub(crate) mod novelty;
+pub(crate) mod pairing;
+pub mod smb;
+pub(crate) mod table;
+pub mod tls;
+#[cfg(test)]
+mod traffic;
+#[cfg(test)]
+mod wire;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
@@ -46,6 +61,12 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
         Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
         Box::new(injection::Injection::new(injection::Thresholds::default())),
+        Box::new(custom::CustomProtocol::new(custom::Thresholds::default())),
+        Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default())),
+        Box::new(fixed::FixedFormat::new(fixed::Thresholds::default())),
+        Box::new(http::Http::new(http::Thresholds::default())),
+        Box::new(tls::Tls::new(tls::Thresholds::default())),
+        Box::new(smb::Smb::new(smb::Thresholds::default())),
         Box::new(timing::Timing::new(timing::Thresholds::default())),
     ]
 }

@@ -1,7 +1,14 @@
 //! Dissectors: bytes become typed messages. They cope with anything, cut or hostile.
 
+pub mod dhcp;
 pub mod dns;
+pub mod fixed;
+pub mod http;
 pub mod icmp;
+pub mod ntp;
+pub mod protocol;
+pub mod smb;
+pub mod tls;
 
 use inspector_common::Class;
 

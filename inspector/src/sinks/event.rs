@@ -179,7 +179,7 @@ impl<'a> Covert<'a> {
             severity: finding.severity.name(),
             domain: finding.subject.domain.as_deref(),
             evidence: finding.evidence.iter().map(reason).collect(),
-            estimated_bytes: finding.estimated_bytes,
+            estimated_bytes: context.estimate(finding),
             packets: finding.traffic.packets_to_server.saturating_add(finding.traffic.packets_to_client),
             first_seen: Time(context.wall(report.first_seen_ns)),
             last_seen: Time(context.wall(report.last_seen_ns)),

@@ -8,7 +8,7 @@ pub mod eve;
 mod event;
 mod output;
 pub mod terminal;
-mod text;
+pub(crate) mod text;
 
 use std::collections::HashMap;
 use std::io;
@@ -16,6 +16,7 @@ use std::io;
 use jiff::Timestamp;
 
 use crate::findings::Report;
+use crate::findings::{Finding, Subject};
 
 pub use eve::Eve;
 pub use output::Output;
@@ -100,6 +101,26 @@ pub struct Context {
     pub interfaces: HashMap<u32, String>,
     /// Share of flows that are looked at, 0 to 1.
     pub sampling_ratio: f64,
+}
+
+impl Context {
+    /// The bytes that a finding's channel has probably carried, in the flows that were left out too. Where
+    /// the finding is of a class that is never left out, that is what was seen.
+    pub(crate) fn estimate(&self, finding: &Finding) -> u64 {
+        const SAMPLED: [u8; 2] = [6, 17];
+        let Subject { protocol, server_port, .. } = &finding.subject;
+        if !SAMPLED.contains(protocol) || *server_port == 53 || self.sampling_ratio <= 0.0 {
+            return finding.estimated_bytes;
+        }
+        let scaled = finding.estimated_bytes as f64 / self.sampling_ratio;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it saturates, and is never negative"
+        )]
+        let scaled = scaled.round() as u64;
+        scaled
+    }
 }
 
 impl Default for Context {

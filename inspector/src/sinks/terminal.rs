@@ -166,11 +166,12 @@ fn who(subject: &Subject, context: &Context) -> String {
 
 fn how_much(report: &Report, context: &Context) -> String {
     let Report { finding, occasion, repeats, time_ns, first_seen_ns, last_seen_ns, .. } = report;
-    let Finding { score, estimated_bytes, traffic, .. } = finding;
+    let Finding { score, traffic, .. } = finding;
+    let estimated_bytes = context.estimate(finding);
     let time = context.wall(*time_ns);
     let mut text = format!("{}, score {score:.2}", time.strftime("%Y-%m-%d %H:%M:%S UTC"));
-    if *estimated_bytes > 0 {
-        let _ = write!(text, ", about {} hidden", bytes(*estimated_bytes as f64));
+    if estimated_bytes > 0 {
+        let _ = write!(text, ", about {} hidden", bytes(estimated_bytes as f64));
     }
     let packets = traffic.packets_to_server.saturating_add(traffic.packets_to_client);
     if packets > 0 {
@@ -202,7 +203,7 @@ fn reasons(evidence: &[Evidence]) -> String {
 }
 
 /// Lines of at most `width` characters, broken between words; a longer word stands alone.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut columns = 0;

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 /// Displays text from a packet without what could steer a terminal or mislead a reader: control characters,
 /// and everything beyond ASCII that is no letter or digit (bidirectional overrides, blanks without width),
 /// appear as escapes.
-pub(super) struct Printable<'a>(pub(super) &'a str);
+pub(crate) struct Printable<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

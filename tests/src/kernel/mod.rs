@@ -18,6 +18,10 @@ pub const LOOPBACK: u32 = 1;
 /// The kernel's return value for a received packet that goes on its way.
 pub const XDP_PASS: u32 = 2;
 
+/// Verified instructions that a program may take, on any kernel. Kernels differ by tens of per cent, and their limit
+/// is a million.
+pub const MAX_VERIFIED: u32 = 60_000;
+
 /// The same for one that is sent: `TC_ACT_UNSPEC`.
 pub const TC_NEXT: u32 = u32::MAX;
 

@@ -1,5 +1,7 @@
 //! A running inspector, and what it says.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -29,6 +31,18 @@ pub fn binary() -> &'static Path {
             PathBuf::from,
         )
     })
+}
+
+/// A copy of the binary that everybody may run, with the folder that it goes away with: nobody but us may look
+/// into the one where cargo has put the original.
+pub fn public_binary() -> (Scratch, String) {
+    let folder = Scratch::new();
+    let copy = folder.path("inspector");
+    fs::copy(binary(), &copy).expect("the binary can be copied");
+    for path in [&copy, &folder.path("")] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("they are ours");
+    }
+    (folder, copy)
 }
 
 /// `inspector run` in a namespace, with flags; not started yet.

@@ -14,6 +14,7 @@ pub mod files;
 pub mod foreign;
 pub mod honest;
 mod inspector;
+pub mod interrupt;
 mod metrics;
 mod namespace;
 mod network;
@@ -26,7 +27,7 @@ mod wait;
 
 pub use ended::Ended;
 pub use eve::Event;
-pub use inspector::{Inspector, binary, run};
+pub use inspector::{Inspector, binary, public_binary, run};
 pub use metrics::Metrics;
 pub use namespace::{Namespace, remove_all};
 pub use network::{Network, Side};

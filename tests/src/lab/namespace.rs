@@ -1,11 +1,14 @@
 //! A network namespace that goes away with its owner, and everything in it.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
+use nix::sched::{CloneFlags, setns};
 use serde_json::Value;
 
 use super::{Process, until};
@@ -68,6 +71,17 @@ impl Namespace {
     /// Whether a program, run to its end, succeeds.
     pub fn succeeds(&self, words: &[&str]) -> bool {
         self.spawn(words).wait(PATIENCE).success()
+    }
+
+    /// Runs a function on a thread that is in the namespace.
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let enter = || {
+            let namespace = File::open(Path::new("/run/netns").join(&self.name)).expect("it is there");
+            setns(namespace, CloneFlags::CLONE_NEWNET).expect("root can enter it");
+            work()
+        };
+        let result = thread::scope(|scope| scope.spawn(enter).join());
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     /// Runs `ip` on the namespace's own interfaces.

@@ -1,5 +1,5 @@
-//! How the BPF object is built, once, for two callers: `cargo xtask build-ebpf`, and the build script of
-//! `inspector`, which includes this module by path. Hence nothing but `std` here.
+//! How BPF objects are built, once, for two kinds of callers: `cargo xtask build-ebpf`, and the build scripts of
+//! the crates that carry an object, which include this module and `embed.rs` by path. Hence nothing but `std` here.
 
 pub(crate) mod compiler;
 pub(crate) mod linker;

@@ -1,4 +1,4 @@
-//! The inner cargo: `inspector-ebpf` to one BPF object.
+//! The inner cargo: from a binary of `inspector-ebpf` to a BPF object.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -59,9 +59,15 @@ pub(crate) fn target_dir(root: &Path) -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir)).join("bpf")
 }
 
-/// Builds the object, or finds it fresh, and returns its path.
-pub(crate) fn build(root: &Path, toolchain: &Toolchain, target: &Target) -> Result<PathBuf, BuildError> {
+/// Builds the object of a binary, or finds it fresh, and returns its path.
+pub(crate) fn build(
+    root: &Path,
+    toolchain: &Toolchain,
+    target: &Target,
+    binary: &str,
+) -> Result<PathBuf, BuildError> {
     let mut command = cargo(root, toolchain, target, "build");
+    command.args(["--bin", binary]);
     // A build script's stdout is read by cargo, and build-ebpf's stdout is the path alone.
     let status = command
         .stdout(Stdio::from(io::stderr()))
@@ -70,7 +76,7 @@ pub(crate) fn build(root: &Path, toolchain: &Toolchain, target: &Target) -> Resu
     if !status.success() {
         return Err(BuildError::Failed(status));
     }
-    let object = target_dir(root).join(target.triple()).join("release/inspector");
+    let object = target_dir(root).join(target.triple()).join("release").join(binary);
     if object.is_file() { Ok(object) } else { Err(BuildError::Missing(object)) }
 }
 
@@ -89,7 +95,7 @@ pub(crate) fn cargo(root: &Path, toolchain: &Toolchain, target: &Target, verb: &
     command
         .current_dir(root)
         .stdin(Stdio::null())
-        .args([verb, "--release", "--package", "inspector-ebpf", "--bin", "inspector"])
+        .args([verb, "--release", "--package", "inspector-ebpf"])
         .args(["--target", target.triple()])
         .arg("--target-dir")
         .arg(target_dir(root))
@@ -107,10 +113,17 @@ pub(crate) fn cargo(root: &Path, toolchain: &Toolchain, target: &Target, verb: &
 fn rustflags(target: &Target, linker: &Path) -> OsString {
     let mut flags = OsString::from(format!("--cfg=bpf_target_arch=\"{}\"", target.arch));
     // Debug information is what bpf-linker makes BTF from. Headers are not aligned in a frame, and every
-    // kernel that inspector runs on allows the access; without the feature each byte is loaded by itself.
-    flags.push(
-        "\x1f-Cdebuginfo=2\x1f-Clink-arg=--btf\x1f-Clink-arg=--cpu-features=+allows-misaligned-mem-access",
-    );
+    // kernel that inspector runs on allows the access; without the feature each byte is loaded by itself. Unless
+    // told otherwise the linker has LLVM call functions that set and copy memory byte by byte.
+    for flag in [
+        "-Cdebuginfo=2",
+        "-Clink-arg=--btf",
+        "-Clink-arg=--cpu-features=+allows-misaligned-mem-access",
+        "-Clink-arg=--disable-expand-memcpy-in-order",
+    ] {
+        flags.push("\x1f");
+        flags.push(flag);
+    }
     flags.push("\x1f-Clinker=");
     flags.push(linker);
     flags

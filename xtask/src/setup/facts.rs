@@ -60,15 +60,24 @@ impl Facts {
     pub(crate) fn gather(root: &Path, part: Part) -> Self {
         let toolchain = Toolchain::find(root).ok();
         let bpf = if toolchain.is_some() { Bpf::Ready } else { bpf_without_linker() };
-        let (missing, components) = match part {
-            Part::Bpf => (Vec::new(), Vec::new()),
+        let folders = needs::command_path(root);
+        let missing = match part {
+            Part::Bpf => Vec::new(),
+            Part::Tests => needs::missing(&needs::TESTS, &folders),
+            Part::Guests => needs::missing(&needs::GUESTS, &folders),
             Part::All => {
+                [&needs::TESTS[..], &needs::GUESTS].map(|list| needs::missing(list, &folders)).concat()
+            }
+        };
+        let components = match part {
+            Part::Bpf | Part::Guests => Vec::new(),
+            Part::Tests | Part::All => {
                 let bpf_cargo = match (&toolchain, &bpf) {
                     (Some(toolchain), _) => Some(&toolchain.compiler),
                     (None, Bpf::NoLinker { compiler, .. }) => Some(compiler),
                     (None, _) => None,
                 };
-                (needs::missing(&needs::TESTS, &needs::command_path(root)), components(bpf_cargo))
+                components(bpf_cargo)
             }
         };
         Self {

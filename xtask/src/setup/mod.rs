@@ -17,6 +17,10 @@ pub(crate) enum Part {
     /// What builds the BPF object.
     Bpf,
     /// That, and what the tests and the demo call.
+    Tests,
+    /// What builds the BPF object, and what runs virtual machines.
+    Guests,
+    /// Everything.
     All,
 }
 

@@ -37,8 +37,9 @@ impl Need {
 }
 
 /// What the tests and the demo call.
-pub(crate) const TESTS: [Need; 12] = [
+pub(crate) const TESTS: [Need; 13] = [
     need("ip", "iproute2", Installed, "network namespaces and veth pairs"),
+    need("ethtool", "ethtool", Installed, "switching offloads, to see the doctor read them"),
     need("ping", "iputils-ping", Installed, "honest ICMP echo"),
     need("ptunnel-ng", "ptunnel-ng", Unpacked, "a channel in ICMP echo"),
     need("iodine", "iodine", Unpacked, "a channel in DNS names, client side"),
@@ -50,6 +51,12 @@ pub(crate) const TESTS: [Need; 12] = [
     need("iperf3", "iperf3", Installed, "bulk TCP and UDP, honest load"),
     need("python3", "python3", Installed, "small covert senders and honest servers"),
     need("promtool", "prometheus", Unpacked, "checks the exposition format and the alert rules"),
+];
+
+/// What fetches kernels and runs them in virtual machines. Where one of these is missing, the tests skip that part.
+pub(crate) const GUESTS: [Need; 2] = [
+    need("qemu-system-x86_64", "qemu-system-x86", Installed, "runs other kernels than the host's"),
+    need("xz", "xz-utils", Installed, "unpacks their modules"),
 ];
 
 /// Folders that hold the commands unpacked by setup.
@@ -78,7 +85,7 @@ pub(crate) fn missing(needs: &'static [Need], folders: &[PathBuf]) -> Vec<&'stat
 mod tests {
     use std::path::PathBuf;
 
-    use super::{Source, TESTS, missing, need};
+    use super::{GUESTS, Source, TESTS, missing, need};
 
     #[test]
     fn only_absent_commands_are_missing() {
@@ -92,7 +99,7 @@ mod tests {
 
     #[test]
     fn every_need_has_a_reason() {
-        for need in &TESTS {
+        for need in TESTS.iter().chain(&GUESTS) {
             assert!(!need.reason.is_empty(), "{}", need.command);
         }
     }

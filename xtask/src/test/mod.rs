@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 use crate::bpf::Toolchain;
 use crate::error::Error;
+use crate::vm::{self, Kernel};
 use crate::{bpf, setup, workspace};
 use tally::Tally;
 
@@ -17,17 +18,31 @@ use tally::Tally;
 /// print.
 const SKIP_LOG: &str = "INSPECTOR_SKIP_LOG";
 
+/// Kernels that the data plane is tried on besides the host's: the oldest supported, and the current stable one.
+const KERNELS: [Kernel; 2] = [Kernel::Bullseye, Kernel::Trixie];
+
 /// Runs all checks even if one fails, so that one run shows everything. With a filter, which goes to `cargo test`,
 /// runs the tests alone.
 pub(crate) fn run(root: &Path, filter: &[String]) -> Result<ExitCode, Error> {
-    setup::ensure(root, setup::Part::All)?;
+    setup::ensure(root, setup::Part::Tests)?;
     let mut failed = if filter.is_empty() { failing_checks(root)? } else { Vec::new() };
 
     eprintln!("==> tests");
-    let (tally, status) = cargo_test(root, filter)?;
+    let (mut tally, status) = cargo_test(root, filter)?;
     // A test binary that does not build, or dies, leaves no line to count.
     if !status.success() && tally.failed == 0 {
         failed.push(format!("cargo test ({status})"));
+    }
+    if filter.is_empty() {
+        eprintln!("==> other kernels");
+        match vm::try_here(root, &KERNELS) {
+            Ok(outcomes) => {
+                for (kernel, outcome) in outcomes {
+                    tally.guest(kernel.name(), outcome);
+                }
+            }
+            Err(error) => failed.push(format!("other kernels: {error}")),
+        }
     }
     Ok(conclude(&tally, &failed))
 }

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
-/// The sum over all test binaries.
+use crate::vm::Outcome;
+
+/// The sum over all test binaries and guests.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// As the test harness counts: a test that skipped itself is among them.
     reported_passed: usize,
     pub(crate) failed: usize,
     ignored: usize,
+    /// Tests that skipped themselves.
     skips: BTreeSet<String>,
+    guests_passed: usize,
+    guests_skipped: Vec<String>,
 }
 
 impl Tally {
@@ -30,24 +35,33 @@ impl Tally {
         self.skips.extend(log.lines().filter(|line| line.starts_with("SKIP ")).map(str::to_owned));
     }
 
+    /// Takes in what became of a guest, whose problems have been shown.
+    pub(crate) fn guest(&mut self, kernel: &str, outcome: Outcome) {
+        match outcome {
+            Outcome::Passed => self.guests_passed += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Skipped(reason) => self.guests_skipped.push(format!("SKIP vm-test {kernel}: {reason}")),
+        }
+    }
+
     pub(crate) fn passed(&self) -> usize {
-        self.reported_passed.saturating_sub(self.skips.len())
+        self.reported_passed.saturating_sub(self.skips.len()) + self.guests_passed
     }
 
     pub(crate) fn skipped(&self) -> usize {
-        self.skips.len() + self.ignored
+        self.skips.len() + self.ignored + self.guests_skipped.len()
     }
 
     /// One line a skipped test; of those that cargo was told to ignore, only the number is known.
     pub(crate) fn skip_lines(&self) -> impl Iterator<Item = String> {
         let ignored = (self.ignored > 0).then(|| format!("SKIP {} marked #[ignore]", self.ignored));
-        self.skips.iter().cloned().chain(ignored)
+        self.skips.iter().chain(&self.guests_skipped).cloned().chain(ignored)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Tally;
+    use super::{Outcome, Tally};
 
     fn tally(output: &str, skip_log: &str) -> Tally {
         let mut tally = Tally::default();
@@ -74,6 +88,17 @@ mod tests {
         let tally =
             tally(result, "SKIP attach: not root\nnoise\nSKIP attach: not root\nSKIP egress: no TCX\n");
         assert_eq!((tally.passed(), tally.failed, tally.skipped()), (1, 0, 2));
+    }
+
+    #[test]
+    fn guests_count_as_tests() {
+        let mut tally = tally("test result: ok. 3 passed; 0 failed; 0 ignored\n", "SKIP attach: not root\n");
+        tally.guest("5.10", Outcome::Passed);
+        tally.guest("6.1", Outcome::Failed);
+        tally.guest("6.12", Outcome::Skipped("no network".to_owned()));
+        assert_eq!((tally.passed(), tally.failed, tally.skipped()), (3, 1, 2));
+        let skips: Vec<_> = tally.skip_lines().collect();
+        assert_eq!(skips, ["SKIP attach: not root", "SKIP vm-test 6.12: no network"]);
     }
 
     #[test]

@@ -41,6 +41,12 @@ pub struct Thresholds {
     /// Bytes in which two copies of a range differ. Two unrelated texts differ in most of their bytes; one byte
     /// is what keep-alives and window probes carry. Base rate: 0.
     pub differing_bytes: u32,
+    /// Least share of the compared bytes that differ. A forged answer is another text; what was damaged, or
+    /// fuzzed, differs in a few bytes.
+    pub differing_share: f64,
+    /// Segments with less data are not compared, bytes. Padding of up to six bytes that a length field takes in
+    /// is repeated with other content in two benign captures; a redirect takes more than a hundred.
+    pub least_data: u32,
     /// Two segments further apart in time than this are not compared, nanoseconds. A retransmission comes within
     /// two minutes (RFC 9293, R2 is at least 100 s), a race is over in one.
     pub window_ns: u64,
@@ -58,6 +64,8 @@ impl Default for Thresholds {
         const SECOND: u64 = 1_000_000_000;
         Self {
             differing_bytes: 4,
+            differing_share: 0.25,
+            least_data: 16,
             window_ns: 120 * SECOND,
             reset_ttl: 3,
             capacity: 8192,
@@ -122,7 +130,7 @@ impl Injection {
         let segment = Segment::of(head)?;
         let run = if stream.ttl.0 == segment.ttl { stream.ttl.1.saturating_add(1) } else { 1 };
         stream.ttl = (segment.ttl, run);
-        if !head.has_reason(reason::OVERLAP) || segment.len < self.thresholds.differing_bytes {
+        if !head.has_reason(reason::OVERLAP) || segment.len < self.thresholds.least_data {
             stream.ranges.keep(segment);
             return None;
         }
@@ -150,18 +158,18 @@ fn contradicted<'a>(
     segment: &Segment,
 ) -> Option<(&'a Segment, u32)> {
     let recent = ranges.iter().filter(|kept| {
-        segment.time_ns.saturating_sub(kept.time_ns) <= limits.window_ns && kept.len >= limits.differing_bytes
+        segment.time_ns.saturating_sub(kept.time_ns) <= limits.window_ns && kept.len >= limits.least_data
     });
-    // One copy that was damaged on the way, next to one that was not, is no contradiction. Two bad checksums are
-    // those of a card that writes them itself.
-    let comparable = recent.filter(|kept| {
-        let soundness = (kept.is_sound, segment.is_sound);
-        !matches!(soundness, (Some(true), Some(false)) | (Some(false), Some(true)))
+    // What a receiver would drop for its checksum cannot have been forged to be read. (A card that writes
+    // checksums itself lets sent segments be seen without: those are the host's own.)
+    let comparable = recent.filter(|kept| kept.is_sound != Some(false) && segment.is_sound != Some(false));
+    let counted = comparable.map(|kept| (kept, kept.contradiction(segment)));
+    let other = counted.filter(|(_, (differing, compared))| {
+        *compared >= limits.least_data
+            && *differing >= limits.differing_bytes
+            && f64::from(*differing) >= limits.differing_share * f64::from(*compared)
     });
-    let counted = comparable.map(|kept| (kept, kept.contradiction(segment).0));
-    counted
-        .filter(|(_, differing)| *differing >= limits.differing_bytes)
-        .max_by_key(|(_, differing)| *differing)
+    other.map(|(kept, (differing, _))| (kept, differing)).max_by_key(|(_, differing)| *differing)
 }
 
 /// Two copies of a range of sequence numbers.

@@ -49,7 +49,7 @@ fn feed(sent: &[Sent<'_>]) -> Vec<Finding> {
     findings
 }
 
-fn overlap<'a>(seq: u32, payload: &'a [u8]) -> Sent<'a> {
+fn overlap(seq: u32, payload: &[u8]) -> Sent<'_> {
     Sent { seq, payload, reasons: reason::OVERLAP, at_ns: SECOND + 40_000_000, ..PLAIN }
 }
 

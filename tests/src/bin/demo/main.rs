@@ -1,7 +1,6 @@
 //! Half a minute of inspector at work: two real tunnels carry a file each, next to ordinary traffic, between
 //! network namespaces that are made for it and go away with it. `cargo xtask demo` builds and runs it.
 
-mod interrupt;
 mod ordinary;
 mod screen;
 mod stage;
@@ -10,7 +9,7 @@ mod verdict;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use inspector_tests::lab::missing;
+use inspector_tests::lab::{interrupt, missing};
 
 /// What it calls, other than what everything in the lab calls.
 const TOOLS: [&str; 10] = [
@@ -27,7 +26,7 @@ const TOOLS: [&str; 10] = [
 ];
 
 fn main() -> ExitCode {
-    let _files = match interrupt::prepare() {
+    let _files = match interrupt::prepare("demo") {
         Ok(files) => files,
         Err(error) => {
             eprintln!("demo: no temporary folder can be made ({error}); look at TMPDIR");

@@ -1,12 +1,17 @@
 //! System calls that no library offers, and marker traits: the only unsafe code of the loader.
 //!
 //! Each function states its call's return contract.
-#![expect(unsafe_code, reason = "raw system calls and Pod markers, kept in this one file")]
+#![expect(unsafe_code, reason = "raw system calls and Pod markers, kept in this one folder")]
+
+pub(super) mod bpf;
+pub(super) mod device;
 
 use std::ffi::CStr;
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aya::maps::{MapData, RingBuf};
 use bytemuck::{Pod, Zeroable};
@@ -125,6 +130,72 @@ pub(super) fn readable(ring: RingBuf<MapData>) -> io::Result<AsyncFd<RingBuf<Map
     let registered = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
     registered.map_err(|error| error.into_parts().1)
 }
+
+/// The two positions of a ring buffer, in bytes since it was made: how far it was read, and how far written.
+#[derive(Debug)]
+pub(super) struct RingPositions {
+    read: Mapped,
+    written: Mapped,
+}
+
+impl RingPositions {
+    /// Maps the first two pages of a ring buffer.
+    ///
+    /// # Errors
+    /// Where the map is no ring buffer, or may not be written to.
+    pub(super) fn map(ring: BorrowedFd<'_>) -> io::Result<Self> {
+        let read = Mapped::new(ring, 0, libc::PROT_READ | libc::PROT_WRITE)?;
+        // SAFETY: it takes a number.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        Ok(Self { read, written: Mapped::new(ring, page, libc::PROT_READ)? })
+    }
+
+    /// Bytes that nobody has read yet.
+    pub(super) fn unread(&self) -> usize {
+        let read = self.read.position().load(Ordering::Acquire);
+        self.written.position().load(Ordering::Acquire).wrapping_sub(read)
+    }
+
+    /// Has everything count as read. A reader of the same ring would lose its place.
+    pub(super) fn discard(&self) {
+        let written = self.written.position().load(Ordering::Acquire);
+        self.read.position().store(written, Ordering::Release);
+    }
+}
+
+/// A shared page that begins with a position.
+#[derive(Debug)]
+struct Mapped(NonNull<AtomicUsize>);
+
+impl Mapped {
+    fn new(ring: BorrowedFd<'_>, offset: libc::off_t, protection: libc::c_int) -> io::Result<Self> {
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
+        let page = unsafe {
+            let anywhere = std::ptr::null_mut();
+            libc::mmap(anywhere, POSITION, protection, libc::MAP_SHARED, ring.as_raw_fd(), offset)
+        };
+        // MAP_FAILED: errno says why.
+        match NonNull::new(page) {
+            Some(page) if page.as_ptr() != libc::MAP_FAILED => Ok(Self(page.cast())),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    const fn position(&self) -> &AtomicUsize {
+        // SAFETY: the page is mapped as long as this exists, and both sides use it as an atomic word.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped with this length, and no reference outlives this. Fails only for bad arguments.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), POSITION) };
+    }
+}
+
+/// Bytes of a position; the kernel maps the whole page.
+const POSITION: usize = size_of::<AtomicUsize>();
 
 /// Nanoseconds of the clock that the BPF programs stamp packets with (`CLOCK_MONOTONIC`).
 pub(super) fn monotonic_ns() -> u64 {

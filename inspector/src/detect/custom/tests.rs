@@ -1,0 +1,155 @@
+use super::*;
+use crate::detect::wire::{CLIENT, SERVER, SYN, Wire, ipv4, noise};
+
+fn wire() -> Wire<CustomProtocol> {
+    Wire::new(CustomProtocol::new(Thresholds::default()))
+}
+
+/// Messages behind a header each.
+fn messages(count: u64, header: impl Fn(u64, usize) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let message = |i: u64| {
+        let len = 80 + usize::try_from(i * 37 % 300).unwrap();
+        [header(i, len), noise(i + 1, len)].concat()
+    };
+    (0..count).map(message).collect()
+}
+
+fn talk(wire: &mut Wire<CustomProtocol>, server_port: u16, messages: &[Vec<u8>]) {
+    for (i, message) in messages.iter().enumerate() {
+        wire.wait(100);
+        wire.udp(i % 2 == 0, 40_001, server_port, message);
+    }
+}
+
+#[test]
+fn ciphertext_both_ways_is_an_alert() {
+    let mut wire = wire();
+    wire.connection([40_000, 8_500], &messages(80, |_, _| Vec::new()));
+    assert_eq!(wire.severity(), Some(Severity::Medium));
+    assert_eq!(wire.findings[0].subject.server_port, 8_500);
+    let mut wire = self::wire();
+    talk(&mut wire, 6_000, &messages(80, |_, _| Vec::new()));
+    assert_eq!(wire.severity(), Some(Severity::Medium));
+    let mut wire = self::wire();
+    talk(&mut wire, 514, &messages(80, |_, _| Vec::new()));
+    assert_eq!(wire.severity(), Some(Severity::High), "on another protocol's port");
+}
+
+#[test]
+fn framed_ciphertext_is_somebodys_protocol() {
+    let headers: [fn(u64, usize) -> Vec<u8>; 5] = [
+        |_, _| vec![0x17, 3, 3, 0, 99],
+        |_, len| u16::try_from(len).unwrap().to_be_bytes().to_vec(),
+        |i, _| u32::try_from(i).unwrap().to_be_bytes().to_vec(),
+        // QUIC's short header: the fixed bit, and a random connection.
+        |i, _| vec![0x40 | noise(i + 500, 1)[0] & 0x3f],
+        |i, _| vec![0x80, 96, 0, u8::try_from(i).unwrap(), 0, 0, 1, 0, 1, 2, 3, 4],
+    ];
+    for (i, header) in headers.into_iter().enumerate() {
+        let mut wire = wire();
+        talk(&mut wire, 6_000, &messages(200, header));
+        assert!(wire.findings.is_empty(), "header {i}");
+    }
+}
+
+#[test]
+fn one_way_downloads_and_the_middle_of_connections_are_silent() {
+    let mut wire = wire();
+    for i in 0..200 {
+        wire.wait(50);
+        wire.tcp(true, [40_000, 9_000], 16, i * 300 + 1, &noise(u64::from(i) + 1, 300));
+        wire.tcp(false, [40_000, 9_000], 16, i * 300 + 1, &noise(u64::from(i) + 900, 300));
+    }
+    assert!(wire.findings.is_empty(), "its beginning was not seen");
+    let mut wire = self::wire();
+    let (request, block) = (b"GIVE 17\n".to_vec(), noise(5, 400));
+    let both: Vec<_> = (0..100).flat_map(|_| [request.clone(), block.clone()]).collect();
+    wire.connection([40_000, 9_001], &both);
+    assert!(wire.findings.is_empty(), "requests can be read");
+}
+
+#[test]
+fn openvpn_with_a_static_key_and_peers_are_observations() {
+    let mut wire = wire();
+    for i in 0..60 {
+        wire.wait(100);
+        let len = 52 + 16 * usize::try_from(i % 7).unwrap();
+        wire.udp(i % 2 == 0, 1194, 1194, &noise(i + 1, len));
+    }
+    assert_eq!(wire.severity(), Some(Severity::Info));
+    let mut wire = self::wire();
+    wire.udp(true, 6881, 51_413, b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe");
+    wire.connection([40_000, 51_413], &messages(80, |_, _| Vec::new()));
+    assert_eq!(wire.severity(), Some(Severity::Low));
+}
+
+#[test]
+fn datagrams_and_ssh_inside_udp_are_alerts() {
+    let mut wire = wire();
+    for i in 0..12 {
+        let inner = ipv4([10, 8, 0, 1], [10, 8, 0, 2], 6, &noise(i + 1, 60));
+        wire.udp(i % 2 == 0, 40_000, 7_000, &[noise(i + 50, 8), inner].concat());
+    }
+    assert_eq!(wire.severity(), Some(Severity::Medium));
+}
+
+#[test]
+fn data_in_syns_alerts_but_scans_and_fast_open_do_not() {
+    let mut wire = wire();
+    for i in 0..6 {
+        wire.tcp(true, [2000 + i, 80], SYN, 1, &noise(u64::from(i) + 1, 100));
+    }
+    assert_eq!(wire.severity(), Some(Severity::Medium));
+    let mut wire = self::wire();
+    for i in 0..500 {
+        wire.tcp(true, [3000, 1 + i], SYN, 1, &noise(7, 64));
+    }
+    assert!(wire.findings.is_empty(), "one payload to many ports");
+    let mut wire = self::wire();
+    for i in 0..20_u16 {
+        // 28 bytes of header: fast open's option with a cookie of six bytes.
+        let mut segment = [2000 + i, 443].map(u16::to_be_bytes).concat();
+        segment.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x70, SYN, 0xff, 0xff, 0, 0, 0, 0, 34, 8, 1, 2, 3, 4, 5, 6]);
+        segment.extend(noise(u64::from(i) + 1, 100));
+        wire.ip(CLIENT, SERVER, 6, &segment);
+    }
+    assert!(wire.findings.is_empty());
+}
+
+#[test]
+fn unassigned_protocols_with_data_alert_and_known_ones_do_not() {
+    let mut wire = wire();
+    for i in 0..25 {
+        wire.ip(CLIENT, SERVER, 253, &noise(i + 1, 100));
+    }
+    assert_eq!(wire.severity(), Some(Severity::High));
+    let mut wire = self::wire();
+    for i in 0..25 {
+        // OSPF version 2, PIM version 2, VRRP version 2.
+        for (protocol, first) in [(89, 2), (103, 0x20), (112, 0x21)] {
+            wire.ip(CLIENT, [224, 0, 0, 5], protocol, &[vec![first], noise(i + 1, 43)].concat());
+        }
+    }
+    assert!(wire.findings.is_empty());
+    // A scan of protocols.
+    for protocol in 143..=255 {
+        wire.ip(CLIENT, SERVER, protocol, &[]);
+    }
+    assert!(wire.findings.is_empty());
+    // The same number without OSPF's header.
+    for i in 0..6 {
+        wire.ip(CLIENT, SERVER, 89, &[vec![0x99], noise(i + 1, 43)].concat());
+    }
+    assert_eq!(wire.severity(), Some(Severity::Medium));
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut wire = wire();
+    let capacity = wire.detector.occupancy().1;
+    for i in 0..2000_u16 {
+        wire.udp(true, i, 9999, &noise(u64::from(i) + 1, 64));
+    }
+    assert!(wire.detector.occupancy().0 <= 2000);
+    assert_eq!(wire.detector.occupancy().1, capacity);
+}

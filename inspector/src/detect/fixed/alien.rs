@@ -1,0 +1,96 @@
+//! Datagrams on a protocol's port that are not of that protocol.
+
+use inspector_common::FlowKey;
+
+use super::{ALIEN, Thresholds, evidence, finding};
+use crate::detect::novelty::Recent;
+use crate::detect::table::Entry;
+use crate::dissect::protocol::{self, Message};
+use crate::findings::{Finding, Severity, Subject, Traffic};
+use crate::observation::Head;
+
+/// What goes to a protocol's port of one host from another, whatever the other's port.
+#[derive(Clone, Debug)]
+pub(super) struct Alien {
+    key: FlowKey,
+    traffic: Traffic,
+    recent: Recent,
+    /// Datagrams of the protocol.
+    fitting: u32,
+    /// Others with new content, from and to the client, and their bytes.
+    novel: [u32; 2],
+    bytes: u64,
+    /// The protocol that they are instead.
+    is_known: bool,
+}
+
+impl Alien {
+    pub(super) fn new(head: &Head<'_>, port: u16) -> Self {
+        let key = if head.meta.key.dst_port == port { head.meta.key } else { head.meta.key.reversed() };
+        Self {
+            key,
+            traffic: Traffic::default(),
+            recent: Recent::default(),
+            fitting: 0,
+            novel: [0; 2],
+            bytes: 0,
+            is_known: false,
+        }
+    }
+
+    pub(super) fn add(&mut self, head: &Head<'_>, fits: bool) {
+        let key = &head.meta.key;
+        let to_server = key.src == self.key.src;
+        self.traffic.add(to_server, head.meta.wire_len, head.meta.time_ns);
+        if fits {
+            self.fitting = self.fitting.saturating_add(1);
+            return;
+        }
+        let bytes = head.payload();
+        let ports = [key.src_port, key.dst_port];
+        let message = Message { bytes, len: head.payload_len(), is_tcp: false, ports };
+        self.is_known |= self.novel == [0; 2] && protocol::recognise(&message).is_some();
+        if self.recent.is_new(bytes) {
+            let novel = &mut self.novel[usize::from(!to_server)];
+            *novel = novel.saturating_add(1);
+            self.bytes += u64::from(head.payload_len());
+        }
+    }
+
+    pub(super) fn judge(&self, t: &Thresholds) -> Option<Finding> {
+        let [up, down] = self.novel;
+        let is_two_way = up >= t.alien_packets && down >= t.alien_packets;
+        let is_one_way = up.max(down) >= t.alien_packets_one_way;
+        // Damaged or odd ones among many that are as they should be.
+        let is_exception = self.fitting / 2 >= up.saturating_add(down);
+        if !(is_two_way || is_one_way) || self.bytes < t.alien_bytes || is_exception {
+            return None;
+        }
+        let severity = if self.is_known || !is_two_way {
+            // It says what it is, or nobody answers: a flood, or somebody who listens only.
+            Severity::Low
+        } else if up.min(down) >= 4 * t.alien_packets {
+            Severity::High
+        } else {
+            Severity::Medium
+        };
+        let least = f64::from(t.alien_packets);
+        let measured = vec![
+            evidence("alien_datagrams_to_server", f64::from(up), Some(least), "packets"),
+            evidence("alien_datagrams_to_client", f64::from(down), Some(least), "packets"),
+            evidence("alien_bytes", self.bytes as f64, Some(t.alien_bytes as f64), "bytes"),
+            evidence("fitting_datagrams", f64::from(self.fitting), None, "packets"),
+        ];
+        Some(finding(&ALIEN, Subject::of(&self.key, true), severity, measured, self.bytes, self.traffic))
+    }
+}
+
+impl Entry for Alien {
+    fn last_ns(&self) -> u64 {
+        self.traffic.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        u64::from(self.novel != [0; 2])
+    }
+}

@@ -1,0 +1,220 @@
+//! Carriers in protocols whose messages have a fixed format: detector `fixed-format`.
+//!
+//! Three questions. Is what goes to a protocol's port that protocol at all ([`alien`])? Do NTP's fields that follow from the
+//! sender's clock and its source behave like ones that do ([`ntp`])? Do DHCP's options, which a client or server
+//! sends the same every time, say something new each time ([`dhcp`])?
+
+mod alien;
+mod dhcp;
+mod ntp;
+
+#[cfg(test)]
+mod tests;
+
+use inspector_common::Class;
+
+use self::alien::Alien;
+use self::dhcp::Options;
+use self::ntp::Clock;
+use super::Detector;
+use super::pairing::Link;
+use super::table::Table;
+use crate::dissect::{self, fixed};
+use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
+use crate::observation::{Head, Observation};
+
+/// Name of the detector.
+pub const NAME: &str = "fixed-format";
+
+static ALIEN: Signature = Signature {
+    id: 9_104_200,
+    rev: 1,
+    detector: NAME,
+    title: "Traffic on a protocol's port that is not that protocol",
+    pattern: "EN5 Feature Structure Modulation",
+    attack: "T1095",
+    hint: "Allow the port only to your own servers; find the process that talks to this one",
+};
+
+static CLOCK: Signature = Signature {
+    id: 9_104_201,
+    rev: 1,
+    detector: NAME,
+    title: "NTP fields that don't follow from a clock",
+    pattern: "EN4.2 Random State/Value Modulation",
+    attack: "T1001.003",
+    hint: "Compare with what the host's own NTP client sends; allow NTP only to your servers",
+};
+
+static OPTIONS: Signature = Signature {
+    id: 9_104_202,
+    rev: 1,
+    detector: NAME,
+    title: "DHCP options whose content changes with every message",
+    pattern: "EN4.1 Reserved/Unused State/Value Modulation",
+    attack: "T1001.003",
+    hint: "Find the switch port that sends these; enable DHCP snooping",
+};
+
+/// What it takes for a finding, and what the detector may use.
+///
+/// "Base rate" is what was measured on the captures without a channel of the development corpus: benign, evasive and
+/// declared tunnels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Thresholds {
+    /// Datagrams that are not of the port's protocol, in each direction, packets.
+    pub alien_packets: u32,
+    /// The same where one direction only carries them. Scanners send a few probes a host.
+    pub alien_packets_one_way: u32,
+    /// Bytes of these, both directions.
+    pub alien_bytes: u64,
+    /// NTP fields with a value that can't follow from the one before, of one field and sender, packets. A client that changes its source
+    /// does so once; a server behind a load balancer alternates between a few.
+    pub clock_novelties: u32,
+    /// Their share of the sender's packets.
+    pub clock_share: f64,
+    /// Different values of one DHCP option of one client or server, messages. Base rate: names of boot files and vendor
+    /// data change once or twice, as a host boots.
+    pub option_values: u32,
+    /// The same among clients whose hardware address changes with every message, which may be different hosts:
+    /// only values count that look random and have no structure.
+    pub option_values_opaque: u32,
+    /// Bytes of these values.
+    pub option_bytes: u64,
+    /// State idle for this long is forgotten, nanoseconds. NTP's clients ask once in 17 minutes at the least.
+    pub idle_ns: u64,
+    /// Most entries kept in each table.
+    pub capacity: usize,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        const SECOND: u64 = 1_000_000_000;
+        Self {
+            alien_packets: 4,
+            alien_packets_one_way: 12,
+            alien_bytes: 256,
+            clock_novelties: 6,
+            clock_share: 0.5,
+            option_values: 5,
+            option_values_opaque: 5,
+            option_bytes: 64,
+            idle_ns: 3 * 3600 * SECOND,
+            capacity: 2048,
+        }
+    }
+}
+
+/// The detector.
+#[derive(Debug)]
+pub struct FixedFormat {
+    thresholds: Thresholds,
+    aliens: Table<(Link, u16), Alien>,
+    clocks: Table<(Link, [u8; 16]), Clock>,
+    options: Table<(u64, u8), Options>,
+}
+
+impl FixedFormat {
+    /// A detector with empty tables.
+    #[must_use]
+    pub fn new(thresholds: Thresholds) -> Self {
+        Self {
+            aliens: Table::new(thresholds.capacity),
+            clocks: Table::new(thresholds.capacity),
+            options: Table::new(thresholds.capacity),
+            thresholds,
+        }
+    }
+
+    fn alien(&mut self, head: &Head<'_>, port: u16, findings: &mut Vec<Finding>) {
+        let fits = fixed::fits(port, head.payload(), head.payload_len());
+        let Some(fits) = fits.filter(|_| head.payload_len() > 0) else {
+            return;
+        };
+        let Some(alien) = self.aliens.entry((Link::hosts(&head.meta.key), port), || Alien::new(head, port))
+        else {
+            return;
+        };
+        alien.add(head, fits);
+        if !fits {
+            findings.extend(alien.judge(&self.thresholds));
+        }
+    }
+
+    fn clock(&mut self, head: &Head<'_>, findings: &mut Vec<Finding>) {
+        let key = &head.meta.key;
+        let Some(message) = dissect::ntp::Message::parse(head.payload(), head.payload_len()) else {
+            return;
+        };
+        if let Some(clock) = self.clocks.entry((Link::of(key), key.src), || Clock::new(head, &message)) {
+            clock.add(head, &message);
+            findings.extend(clock.judge(key, &self.thresholds));
+        }
+    }
+}
+
+/// The port of a fixed-format protocol that a datagram goes to or comes from.
+fn port(head: &Head<'_>) -> Option<u16> {
+    let key = &head.meta.key;
+    [key.dst_port, key.src_port].into_iter().find(|port| fixed::name(*port) != "none")
+}
+
+impl Detector for FixedFormat {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        let head = &observation.head;
+        if head.class() != Class::Udp || head.payload().is_empty() {
+            return;
+        }
+        let Some(port) = port(head) else {
+            return;
+        };
+        self.alien(head, port, findings);
+        match port {
+            123 => self.clock(head, findings),
+            67 | 68 => {
+                if let Some(message) = dissect::dhcp::Message::parse(head.payload()) {
+                    dhcp::observe(&mut self.options, head, &message, &self.thresholds, findings);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, now_ns: u64) {
+        let before = now_ns.saturating_sub(self.thresholds.idle_ns);
+        self.aliens.expire(before);
+        self.clocks.expire(before);
+        self.options.expire(before);
+    }
+
+    fn occupancy(&self) -> (usize, usize) {
+        let tables = [self.aliens.occupancy(), self.clocks.occupancy(), self.options.occupancy()];
+        tables.iter().fold((0, 0), |(used, room), (u, r)| (used + u, room + r))
+    }
+}
+
+/// A finding of this detector.
+fn finding(
+    signature: &'static Signature,
+    subject: Subject,
+    severity: Severity,
+    evidence: Vec<Evidence>,
+    estimated_bytes: u64,
+    traffic: Traffic,
+) -> Finding {
+    let score = match severity {
+        Severity::High => 0.9,
+        Severity::Medium => 0.7,
+        Severity::Low => 0.3,
+        Severity::Info => 0.1,
+    };
+    Finding { signature, subject, severity, score, evidence, estimated_bytes, traffic, tool: None }
+}
+
+fn evidence(name: &'static str, value: f64, threshold: Option<f64>, unit: &'static str) -> Evidence {
+    Evidence { name, value, threshold, unit }
+}

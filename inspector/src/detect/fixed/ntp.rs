@@ -1,0 +1,145 @@
+//! NTP's fields as carriers.
+//!
+//! Which source a sender follows (reference id) changes when the source does; when its clock was last set (reference
+//! time) goes forward with time; what the path to the root adds (root delay, dispersion) is under 16 seconds
+//! (RFC 5905, MAXDISP). Fields that carry data do none of that. What is random by design is left alone: the transmit
+//! time of clients that hide their clock, and NTS's fields and codes (RFC 8915).
+
+use inspector_common::FlowKey;
+
+use super::{CLOCK, Thresholds, evidence, finding};
+use crate::detect::novelty::Recent;
+use crate::detect::table::Entry;
+use crate::dissect::ntp::Message;
+use crate::findings::{Finding, Severity, Subject, Traffic};
+use crate::observation::Head;
+
+/// Seconds that a reference time may be off what the one before and the time since make likely: servers behind a
+/// load balancer were set at different times, within a day unless they are lost.
+const SLACK_SECONDS: u64 = 86_400;
+/// Units of root delay and dispersion beyond which they make no sense: 16 seconds of 2^-16.
+const MAX_DISPERSION: u32 = 16 << 16;
+
+/// Field types that hold what is random or changes by design: NTS (RFC 8915), Autokey (RFC 5906) and padding of checksums (RFC 7821).
+const fn is_known_field(kind: u16) -> bool {
+    let is_autokey =
+        matches!(kind & 0x3fff, 0x0002 | 0x0100..=0x0102 | 0x0200..=0x0209 | 0x0302..=0x0309 | 0x2005);
+    is_autokey || matches!(kind, 0x0104 | 0x0204 | 0x0304 | 0x0404)
+}
+
+/// The fields that are followed, in the order of the counters, and bytes that a value of each carries.
+const FIELDS: [(&str, u64); 5] = [
+    ("reference_id_changes", 4),
+    ("reference_time_jumps", 8),
+    ("root_delay_beyond_reason", 4),
+    ("root_dispersion_beyond_reason", 4),
+    ("unknown_extension_fields", 0),
+];
+
+/// What one side of one association sent.
+#[derive(Clone, Debug)]
+pub(super) struct Clock {
+    traffic: Traffic,
+    is_client: bool,
+    packets: u32,
+    /// Packets with an impossible value, by field.
+    novel: [u32; FIELDS.len()],
+    reference_ids: Recent,
+    delays: Recent,
+    dispersions: Recent,
+    extensions: Recent,
+    extension_bytes: u64,
+    reference_time: u64,
+    reference_ns: u64,
+}
+
+impl Clock {
+    pub(super) fn new(head: &Head<'_>, message: &Message<'_>) -> Self {
+        let mut reference_ids = Recent::default();
+        reference_ids.is_new(&message.reference_id.to_be_bytes());
+        Self {
+            traffic: Traffic::default(),
+            is_client: matches!(message.mode, 1 | 3),
+            packets: 0,
+            novel: [0; FIELDS.len()],
+            reference_ids,
+            delays: Recent::default(),
+            dispersions: Recent::default(),
+            extensions: Recent::default(),
+            extension_bytes: 0,
+            reference_time: message.reference_time,
+            reference_ns: head.meta.time_ns,
+        }
+    }
+
+    pub(super) fn add(&mut self, head: &Head<'_>, m: &Message<'_>) {
+        let now_ns = head.meta.time_ns;
+        self.traffic.add(self.is_client, head.meta.wire_len, now_ns);
+        self.packets = self.packets.saturating_add(1);
+        let is_new_extension = self.extension(m);
+        let seen = [
+            m.reference_id != 0 && self.reference_ids.is_new(&m.reference_id.to_be_bytes()),
+            self.is_jump(m.reference_time, now_ns),
+            m.root_delay >= MAX_DISPERSION && self.delays.is_new(&m.root_delay.to_be_bytes()),
+            m.root_dispersion >= MAX_DISPERSION && self.dispersions.is_new(&m.root_dispersion.to_be_bytes()),
+            is_new_extension,
+        ];
+        for (count, is_seen) in self.novel.iter_mut().zip(seen) {
+            *count = count.saturating_add(u32::from(is_seen));
+        }
+    }
+
+    /// Whether an extension field of a type without a meaning holds something new.
+    fn extension(&mut self, m: &Message<'_>) -> bool {
+        let mut is_new = false;
+        for (kind, value) in m.extensions() {
+            if !kind.is_some_and(is_known_field) && self.extensions.is_new(value) {
+                is_new = true;
+                self.extension_bytes += u64::try_from(value.len()).unwrap_or(0);
+            }
+        }
+        is_new
+    }
+
+    /// Whether a reference time is far from where the one before and the time since then put it.
+    fn is_jump(&mut self, time: u64, now_ns: u64) -> bool {
+        if time == 0 || time == self.reference_time {
+            return false;
+        }
+        let (before, elapsed) =
+            (self.reference_time, now_ns.saturating_sub(self.reference_ns) / 1_000_000_000);
+        (self.reference_time, self.reference_ns) = (time, now_ns);
+        before != 0 && (time >> 32).abs_diff(before >> 32) > SLACK_SECONDS + elapsed
+    }
+
+    pub(super) fn judge(&self, key: &FlowKey, t: &Thresholds) -> Option<Finding> {
+        let least = f64::from(t.clock_novelties).max(f64::from(self.packets) * t.clock_share);
+        let most = *self.novel.iter().max()?;
+        if f64::from(most) < least {
+            return None;
+        }
+        let crossed = FIELDS.iter().zip(self.novel).filter(|(_, count)| f64::from(*count) >= least);
+        let measured = crossed
+            .clone()
+            .map(|((name, _), count)| evidence(name, f64::from(count), Some(least), "packets"));
+        let carried: u64 = crossed.clone().map(|((_, bytes), count)| bytes * u64::from(count)).sum();
+        let severity = if most >= 4 * t.clock_novelties { Severity::High } else { Severity::Medium };
+        let mut measured: Vec<_> = measured.collect();
+        measured.push(evidence("packets", f64::from(self.packets), None, "packets"));
+        if self.extension_bytes > 0 {
+            measured.push(evidence("extension_bytes", self.extension_bytes as f64, None, "bytes"));
+        }
+        let subject = Subject::of(key, self.is_client);
+        Some(finding(&CLOCK, subject, severity, measured, carried + self.extension_bytes, self.traffic))
+    }
+}
+
+impl Entry for Clock {
+    fn last_ns(&self) -> u64 {
+        self.traffic.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        u64::from(self.novel.iter().any(|count| *count > 1))
+    }
+}

@@ -1,0 +1,354 @@
+//! Ciphertext of no known protocol on the ports of HTTP, TLS and QUIC: what `http` and `tls` share.
+//!
+//! Only connections that were seen to begin are judged, by their first payloads. All of them must look uniform
+//! ([`super::noise`]) or be too short to tell, and have no byte in common at the same place: protocols of chats,
+//! games and remote desktops that live on these ports have magic numbers, versions and identifiers there.
+
+use inspector_common::FlowKey;
+
+use super::noise;
+use super::table::{Entry, Table};
+use crate::dissect::tls;
+use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
+use crate::observation::Observation;
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const SYN: u8 = 2;
+
+/// Payloads of one direction that must look uniform. Base rate: compressed or encrypted messages of protocols
+/// with a header have common bytes in 2 already; 3 leave 1 in 65,536 for each place by chance.
+const UNIFORM: u32 = 3;
+/// The same where the other direction carries nothing.
+const UNIFORM_ONE_WAY: u32 = 4;
+/// Payloads of the client with TLS application data before any handshake. Base rate: 0 of connections seen
+/// from their SYN on; resumption has a handshake too.
+const EARLY_DATA: u32 = 2;
+/// Datagrams with the bit unset that QUIC (RFC 9000 §17) fixes to 1. Base rate: 0 but where both ends have
+/// negotiated otherwise (RFC 9287), after a handshake that is recognised.
+const UNFIXED: u32 = 2;
+/// Datagrams that are needed with these.
+const DATAGRAMS: u32 = 5;
+/// Places at which common bytes are looked for.
+const PLACES: usize = 8;
+
+static NOT_HTTP: Signature = Signature {
+    id: 9_103_007,
+    rev: 1,
+    detector: "http",
+    title: "Ciphertext without a protocol on port 80",
+    pattern: "EN5 Feature Structure Modulation",
+    attack: "T1571",
+    hint: "Find the program on the client; what is not HTTP has no business on this port",
+};
+
+static NOT_TLS: Signature = Signature {
+    id: 9_103_101,
+    rev: 1,
+    detector: "tls",
+    title: "Ciphertext without TLS on TCP port 443",
+    pattern: "EN5 Feature Structure Modulation",
+    attack: "T1571",
+    hint: "Find the program on the client; what is not TLS has no business on this port",
+};
+
+static NOT_QUIC: Signature = Signature {
+    id: 9_103_102,
+    rev: 1,
+    detector: "tls",
+    title: "Ciphertext without QUIC on UDP port 443",
+    pattern: "EN5 Feature Structure Modulation",
+    attack: "T1571",
+    hint: "Find the program on the client; what is neither QUIC nor DTLS has no business on this port",
+};
+
+/// Which port is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// TCP 80.
+    Http,
+    /// TCP and UDP 443.
+    Tls,
+}
+
+/// The connections on it.
+#[derive(Debug)]
+pub(super) struct Masquerade {
+    place: Place,
+    connections: Table<FlowKey, Connection>,
+}
+
+/// The first payloads of one direction.
+#[derive(Clone, Copy, Debug, Default)]
+struct Side {
+    /// Of at least [`noise::LEAST`] bytes.
+    judged: u32,
+    uniform: u32,
+    payloads: u32,
+    bytes: u64,
+    /// The last's first bytes, and a bit for each of them that was the same in all.
+    first: [u8; PLACES],
+    common: u8,
+    /// Whether all began with their length, 16 bits in network order.
+    is_framed: bool,
+    /// A bit for each length modulo 16, the size of a cipher's block.
+    residues: u16,
+    /// Begins with a TLS record of application data.
+    early_data: u32,
+    /// Without the bit that QUIC fixes.
+    unfixed: u32,
+}
+
+#[derive(Debug)]
+struct Connection {
+    traffic: Traffic,
+    /// To the server first.
+    sides: [Side; 2],
+    /// Sequence number of the client's first byte, where its SYN was seen.
+    start: Option<u32>,
+    is_known: bool,
+    is_reported: bool,
+}
+
+impl Connection {
+    fn new() -> Self {
+        Self {
+            traffic: Traffic::default(),
+            sides: [Side { common: u8::MAX, is_framed: true, ..Side::default() }; 2],
+            start: None,
+            is_known: false,
+            is_reported: false,
+        }
+    }
+}
+
+impl Side {
+    fn add(&mut self, payload: &[u8], len: u32) {
+        self.payloads += 1;
+        self.bytes += u64::from(len);
+        if let Some(is_uniform) = noise::is_uniform(payload) {
+            self.judged += 1;
+            self.uniform += u32::from(is_uniform);
+        }
+        let mut first = [0; PLACES];
+        first.iter_mut().zip(payload).for_each(|(to, from)| *to = *from);
+        if self.payloads > 1 {
+            for (place, (before, now)) in self.first.iter().zip(first).enumerate() {
+                if *before != now || place >= payload.len() {
+                    self.common &= !(1 << place);
+                }
+            }
+        }
+        self.first = first;
+        let framed = matches!(payload, [high, low, ..]
+            if u32::from(u16::from_be_bytes([*high, *low])) + 2 == len);
+        self.is_framed &= framed;
+        self.residues |= 1 << (len & 15);
+        self.early_data += u32::from(matches!(payload, [23, 3, 1..=4, ..]));
+        self.unfixed += u32::from(payload.first().is_some_and(|byte| byte & 0x40 == 0));
+    }
+
+    /// Whether the payloads are ciphertext without a header.
+    fn is_bare(&self) -> bool {
+        let lengths = if self.is_framed { 0b11 } else { 0 };
+        self.uniform == self.judged && (self.payloads < 2 || self.common & !lengths == 0)
+    }
+}
+
+impl Masquerade {
+    pub(super) fn new(place: Place, capacity: usize) -> Self {
+        Self { place, connections: Table::new(capacity) }
+    }
+
+    pub(super) fn expire(&mut self, before_ns: u64) {
+        self.connections.expire(before_ns);
+    }
+
+    pub(super) fn occupancy(&self) -> (usize, usize) {
+        self.connections.occupancy()
+    }
+
+    /// Looks at a packet, and gives a finding once its connection deserves one.
+    pub(super) fn observe(&mut self, observation: &Observation<'_>) -> Option<Finding> {
+        let key = observation.key();
+        let port = match self.place {
+            Place::Http => 80,
+            Place::Tls => 443,
+        };
+        if key.protocol != TCP && (key.protocol != UDP || self.place == Place::Http) {
+            return None;
+        }
+        let to_server = key.dst_port == port;
+        if !to_server && key.src_port != port {
+            return None;
+        }
+        let of_client = if to_server { *key } else { key.reversed() };
+        let of_client = FlowKey { flags: of_client.flags & !FlowKey::EGRESS, ..of_client };
+        let (head, meta) = (&observation.head, observation.head.meta);
+        let is_syn = key.protocol == TCP && meta.tcp_flags & SYN != 0;
+        let begins = is_syn || (key.protocol == UDP && meta.number <= 1);
+        let connection = if begins {
+            self.connections.entry(of_client, Connection::new)?
+        } else {
+            self.connections.get(&of_client)?
+        };
+        connection.traffic.add(to_server, meta.wire_len, observation.time_ns());
+        if is_syn {
+            connection.begin(observation, to_server);
+            return None;
+        }
+        let payload = head.payload();
+        if payload.is_empty() || connection.is_known || connection.is_reported {
+            return None;
+        }
+        let side = &mut connection.sides[usize::from(!to_server)];
+        if side.payloads == 0 && to_server && !is_first_byte(observation, connection.start) {
+            connection.is_known = true;
+            return None;
+        }
+        side.add(payload, head.payload_len());
+        let (is_udp, is_first) = (key.protocol == UDP, side.payloads == 1);
+        connection.is_known = if is_udp {
+            is_known_datagram(payload)
+        } else {
+            is_known_stream(payload) || (is_first && is_openvpn(payload, head.payload_len()))
+        };
+        let (signature, evidence) = connection.verdict(self.place, is_udp)?;
+        connection.is_reported = true;
+        Some(connection.finding(signature, evidence, Subject::of(key, to_server)))
+    }
+}
+
+/// Whether the packet has the first byte of a stream; datagrams always do.
+fn is_first_byte(observation: &Observation<'_>, start: Option<u32>) -> bool {
+    if observation.key().protocol == UDP {
+        return true;
+    }
+    let sequence = observation.head.segment().get(4..8).and_then(|bytes| bytes.try_into().ok());
+    start.is_none_or(|start| sequence.map(u32::from_be_bytes) == Some(start))
+}
+
+impl Connection {
+    /// A SYN begins the connection anew; data in it (TCP Fast Open) is another detector's.
+    fn begin(&mut self, observation: &Observation<'_>, to_server: bool) {
+        let bytes = observation.head.segment().get(4..8).and_then(|bytes| bytes.try_into().ok());
+        let start = bytes.map(|bytes| u32::from_be_bytes(bytes).wrapping_add(1));
+        if to_server && start != self.start {
+            let traffic = self.traffic;
+            *self = Self { traffic, start, is_reported: self.is_reported, ..Self::new() };
+        }
+    }
+
+    fn verdict(&self, place: Place, is_udp: bool) -> Option<(&'static Signature, Evidence)> {
+        if self.is_known {
+            return None;
+        }
+        let [up, down] = &self.sides;
+        let count = |name, value: u32, threshold: u32| Evidence {
+            name,
+            value: value.into(),
+            threshold: Some(threshold.into()),
+            unit: "packets",
+        };
+        if place == Place::Tls && !is_udp && self.start.is_some() && up.early_data == up.payloads {
+            let data = up.early_data;
+            return (data >= EARLY_DATA)
+                .then(|| (&NOT_TLS, count("tls_data_without_handshake", data, EARLY_DATA)));
+        }
+        if !up.is_bare() || !down.is_bare() {
+            return None;
+        }
+        // OpenVPN with a static key has no header but lengths: of a hash, and whole blocks of a cipher.
+        let is_blocks = (up.residues | down.residues).is_power_of_two();
+        if up.is_framed && down.is_framed && is_blocks {
+            return None;
+        }
+        let uniform = up.uniform.max(down.uniform);
+        let is_one_way = up.payloads == 0 || down.payloads == 0;
+        let needed = if is_one_way { UNIFORM_ONE_WAY } else { UNIFORM };
+        if uniform < needed || (!is_one_way && (up.uniform == 0 || down.uniform == 0)) {
+            return None;
+        }
+        let signature = match place {
+            Place::Http => &NOT_HTTP,
+            Place::Tls if !is_udp => &NOT_TLS,
+            Place::Tls => {
+                let unfixed = up.unfixed + down.unfixed;
+                if unfixed < UNFIXED || up.payloads + down.payloads < DATAGRAMS {
+                    return None;
+                }
+                return Some((&NOT_QUIC, count("datagrams_without_fixed_bit", unfixed, UNFIXED)));
+            }
+        };
+        Some((signature, count("uniform_payloads", uniform, needed)))
+    }
+
+    fn finding(&self, signature: &'static Signature, decisive: Evidence, subject: Subject) -> Finding {
+        let [up, down] = &self.sides;
+        let context = |name, value: f64, unit| Evidence { name, value, threshold: None, unit };
+        let directions = u32::from(up.payloads > 0) + u32::from(down.payloads > 0);
+        Finding {
+            signature,
+            subject,
+            severity: Severity::Medium,
+            score: 0.85,
+            evidence: vec![
+                decisive,
+                context("payloads_to_server", up.payloads.into(), "packets"),
+                context("payloads_to_client", down.payloads.into(), "packets"),
+                context("uniform_payloads_to_server", up.uniform.into(), "packets"),
+                context("uniform_payloads_to_client", down.uniform.into(), "packets"),
+                context("directions_seen", directions.into(), "directions"),
+            ],
+            estimated_bytes: up.bytes + down.bytes,
+            traffic: self.traffic,
+            tool: None,
+        }
+    }
+}
+
+/// Whether a stream's first payload of one side is OpenVPN's: its length, and a hard reset. Those of the first
+/// versions are short, with the longest authentication about 100 bytes; that of the third brings a key along.
+fn is_openvpn(payload: &[u8], len: u32) -> bool {
+    let [high, low, opcode, ..] = *payload else { return false };
+    let is_reset = opcode == 0x50 || (matches!(opcode, 0x38 | 0x40) && len <= 128);
+    is_reset && u32::from(u16::from_be_bytes([high, low])) + 2 == len
+}
+
+/// Whether a stream's payload begins like a protocol that says what it is: TLS, or text.
+fn is_known_stream(payload: &[u8]) -> bool {
+    let is_text = payload.len() >= 4
+        && payload.iter().take(16).all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..=0x7e));
+    is_text || tls::is_handshake(payload)
+}
+
+/// Whether a datagram is QUIC's (long header with a version that was ever in use), DTLS or STUN.
+fn is_known_datagram(payload: &[u8]) -> bool {
+    match *payload {
+        [first, v0, v1, v2, v3, ..] if first & 0x80 != 0 => {
+            let version = u32::from_be_bytes([v0, v1, v2, v3]);
+            // Negotiation, 1, 2, drafts, Google's and Facebook's, and greased versions.
+            matches!(version, 0 | 1 | 0x6b33_43cf | 0xff00_0000..=0xff00_00ff | 0xface_b000..=0xface_b00f)
+                || matches!([v0, v1, v2, v3], [b'Q' | b'T', b'0', b'0'..=b'9', b'0'..=b'9'])
+                || version & 0x0f0f_0f0f == 0x0a0a_0a0a
+        }
+        [20..=26, 254 | 1, 253..=255 | 0, ..] | [_, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] => true,
+        // Google's QUIC before version 46 has its version after flags and connection identifier.
+        [flags, ..] if flags & 1 != 0 && payload.get(9) == Some(&b'Q') => true,
+        _ => false,
+    }
+}
+
+impl Entry for Connection {
+    fn last_ns(&self) -> u64 {
+        self.traffic.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        let [up, down] = &self.sides;
+        if self.is_known { 0 } else { u64::from(up.uniform + down.uniform) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+use super::super::http::{self, Http};
+use super::super::tls::{self as tls_detector, Tls};
+use super::super::traffic::Bench;
+use crate::detect::noise::tests::ciphertext;
+
+fn on_443() -> Bench<Tls> {
+    Bench::new(Tls::new(tls_detector::Thresholds::default()), 443)
+}
+
+fn on_80() -> Bench<Http> {
+    Bench::new(Http::new(http::Thresholds::default()), 80)
+}
+
+fn with(header: &[u8], len: usize, seed: u64) -> Vec<u8> {
+    [header, &ciphertext(len, seed)].concat()
+}
+
+#[test]
+fn ciphertext_on_port_80_alerts() {
+    let mut bench = on_80();
+    bench.connect();
+    for seed in 0..4 {
+        bench.send(true, &ciphertext(200, seed));
+        bench.send(false, &ciphertext(900, seed + 100));
+    }
+    assert_eq!(bench.alerts(), 1, "{:?}", bench.findings);
+}
+
+#[test]
+fn framed_ciphertext_one_way_and_tls_data_without_a_handshake_alert_on_443() {
+    let mut framed = on_443();
+    framed.connect();
+    for seed in 0..5 {
+        let len = 200 + u8::try_from(seed).unwrap() * 7;
+        framed.send(true, &with(&[0, len], len.into(), seed));
+    }
+    assert_eq!(framed.alerts(), 1, "{:?}", framed.findings);
+    let mut unlucky = on_443();
+    unlucky.connect();
+    for seed in 0..5 {
+        // Later bytes of a channel may be any, those of OpenVPN's reset among them.
+        let header: &[u8] = if seed == 2 { &[1, 1, 0x50] } else { &[0, 210] };
+        unlucky.send(true, &with(header, if seed == 2 { 256 } else { 210 }, seed));
+    }
+    assert_eq!(unlucky.alerts(), 1, "{:?}", unlucky.findings);
+    let mut early = on_443();
+    early.connect();
+    for seed in 0..3 {
+        early.send(true, &with(&[23, 3, 3, 0, 200], 200, seed));
+    }
+    assert_eq!(early.alerts(), 1, "{:?}", early.findings);
+}
+
+#[test]
+fn ciphertext_in_datagrams_alerts_on_443_and_quic_does_not() {
+    let mut covert = on_443();
+    for seed in 0..12 {
+        covert.datagram(seed % 2 == 0, &ciphertext(300, seed));
+    }
+    assert_eq!(covert.alerts(), 1, "{:?}", covert.findings);
+    let (mut quic, mut middle) = (on_443(), on_443());
+    for seed in 0..12 {
+        let mut short = ciphertext(300, seed);
+        short[0] = short[0] & 0x3f | 0x40;
+        middle.datagram(seed % 2 == 0, &short);
+        let initial = with(&[0xc0 | short[1] & 0x3f, 0, 0, 0, 1], 1200, seed);
+        quic.datagram(seed % 2 == 0, if seed < 2 { &initial } else { &short });
+    }
+    assert_eq!(quic.findings, []);
+    assert_eq!(middle.findings, []);
+}
+
+#[test]
+fn openvpn_with_a_static_key_is_silent() {
+    let mut bench = on_443();
+    bench.connect();
+    for seed in 0..8 {
+        let len = 68 + u8::try_from(seed % 3).unwrap() * 32;
+        bench.send(true, &with(&[0, len], len.into(), seed));
+        bench.send(false, &with(&[0, len], len.into(), seed + 50));
+    }
+    assert_eq!(bench.findings, []);
+}
+
+#[test]
+fn protocols_with_headers_text_and_connections_seen_from_the_middle_are_silent() {
+    for header in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        &[22, 3, 1, 2, 0, 1, 0],
+        &[0, 54, 0x38],
+        &[0xef, 0x50, 1, 2, 3, 4, 5, 6, 7, 8],
+        &[0x17, 0x24, 0x0a],
+        b"ED\0\x01\0\0",
+    ] {
+        let mut bench = on_443();
+        bench.connect();
+        for seed in 0..8 {
+            // OpenVPN's has its length before its opcode.
+            let len = if header == [0, 54, 0x38] { 53 } else { 300 };
+            bench.send(true, &with(header, len, seed));
+            bench.send(false, &with(header, len, seed + 50));
+        }
+        assert_eq!(bench.alerts(), 0, "{header:?} {:?}", bench.findings);
+    }
+    let mut middle = on_80();
+    for seed in 0..8 {
+        middle.send(true, &ciphertext(300, seed));
+        middle.send(false, &ciphertext(300, seed + 50));
+    }
+    assert_eq!(middle.findings, []);
+}

@@ -1,0 +1,121 @@
+//! Packets for detectors' tests, by way of the accumulation that sources do.
+
+use inspector_common::{Control, Direction, Origin, SliceFrame, Start};
+
+use super::Detector;
+use crate::dissect;
+use crate::findings::{Finding, Severity};
+use crate::observation::{Event, Head, Observation};
+use crate::replay::Replay;
+
+/// The client's and the server's address.
+pub(super) const CLIENT: [u8; 4] = [192, 0, 2, 10];
+pub(super) const SERVER: [u8; 4] = [198, 51, 100, 20];
+pub(super) const SYN: u8 = 2;
+pub(super) const ACK: u8 = 16;
+
+/// A detector with a wire before it.
+pub(super) struct Wire<D> {
+    pub(super) detector: D,
+    replay: Replay,
+    now_ns: u64,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl<D: Detector> Wire<D> {
+    pub(super) fn new(detector: D) -> Self {
+        let replay = Replay::new(Control::default());
+        Self { detector, replay, now_ns: 1_700_000_000_000_000_000, findings: Vec::new() }
+    }
+
+    /// The greatest severity found.
+    pub(super) fn severity(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+
+    pub(super) fn wait(&mut self, milliseconds: u64) {
+        self.now_ns += milliseconds * 1_000_000;
+    }
+
+    /// An IPv4 packet.
+    pub(super) fn ip(&mut self, src: [u8; 4], dst: [u8; 4], protocol: u8, segment: &[u8]) {
+        let bytes = ipv4(src, dst, protocol, segment);
+        let len = u32::try_from(bytes.len()).unwrap();
+        let frame = SliceFrame::new(&bytes, len);
+        let start = Start::Network { ethertype: 0x0800, offset: 0 };
+        let Self { detector, findings, .. } = self;
+        self.replay.packet(&frame, start, Origin::new(1, Direction::Ingress), self.now_ns, &mut |event| {
+            if let Event::Head(meta, bytes) = event {
+                let head = Head { meta, bytes };
+                let content = dissect::dissect(&head);
+                detector.observe(&Observation { head, content }, findings);
+            }
+        });
+        detector.tick(self.now_ns);
+    }
+
+    /// A UDP datagram, from client to server or back.
+    pub(super) fn udp(&mut self, to_server: bool, client_port: u16, server_port: u16, payload: &[u8]) {
+        let (src, dst, from, to) = ends(to_server, client_port, server_port);
+        let len = u16::try_from(payload.len() + 8).unwrap();
+        let header = [from, to, len, 0x1234].map(u16::to_be_bytes).concat();
+        self.ip(src, dst, 17, &[&header, payload].concat());
+    }
+
+    /// A TCP segment, from client to server or back.
+    pub(super) fn tcp(&mut self, to_server: bool, ports: [u16; 2], flags: u8, seq: u32, payload: &[u8]) {
+        let (src, dst, from, to) = ends(to_server, ports[0], ports[1]);
+        let mut segment = [from, to].map(u16::to_be_bytes).concat();
+        segment.extend(seq.to_be_bytes());
+        segment.extend([0, 0, 0, u8::from(flags & ACK != 0), 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        segment.extend(payload);
+        self.ip(src, dst, 6, &segment);
+    }
+
+    /// A TCP connection that begins with a handshake, in which both sides take turns to send these.
+    pub(super) fn connection(&mut self, ports: [u16; 2], messages: &[Vec<u8>]) {
+        self.tcp(true, ports, SYN, 0, &[]);
+        self.tcp(false, ports, SYN | ACK, 0, &[]);
+        let mut seqs = [1, 1];
+        for (i, message) in messages.iter().enumerate() {
+            self.wait(100);
+            let seq = &mut seqs[i % 2];
+            let at = *seq;
+            *seq += u32::try_from(message.len()).unwrap();
+            self.tcp(i % 2 == 0, ports, ACK, at, message);
+        }
+    }
+}
+
+fn ends(to_server: bool, client_port: u16, server_port: u16) -> ([u8; 4], [u8; 4], u16, u16) {
+    if to_server {
+        (CLIENT, SERVER, client_port, server_port)
+    } else {
+        (SERVER, CLIENT, server_port, client_port)
+    }
+}
+
+/// An IPv4 datagram with a checksum.
+pub(super) fn ipv4(src: [u8; 4], dst: [u8; 4], protocol: u8, segment: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(20 + segment.len()).unwrap().to_be_bytes();
+    let mut bytes = vec![0x45, 0, high, low, 0, 1, 0, 0, 64, protocol, 0, 0];
+    bytes.extend(src);
+    bytes.extend(dst);
+    let sum: u32 = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
+    let [high, low] = (!u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap()).to_be_bytes();
+    (bytes[10], bytes[11]) = (high, low);
+    bytes.extend(segment);
+    bytes
+}
+
+/// A reproducible stream of uniform bytes.
+pub(super) fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[4]
+    };
+    (0..len).map(|_| next()).collect()
+}

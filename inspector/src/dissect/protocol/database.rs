@@ -1,0 +1,52 @@
+//! Databases and caches: MySQL, PostgreSQL, TDS, TNS, MongoDB, Redis, Cassandra, memcached.
+
+use super::{Message, Protocol};
+
+pub(super) static PROTOCOLS: &[Protocol] = &[
+    Protocol::plain("MySQL", mysql),
+    Protocol::plain("PostgreSQL", postgresql),
+    Protocol::plain("TDS", tds),
+    Protocol::plain("TNS", |m| {
+        m.is_tcp && m.is_length(m.be16(0), 0) && matches!(m.byte(4), Some(1..=19)) && m.has(2, &[0, 0])
+    }),
+    Protocol::plain("MongoDB", |m| {
+        m.is_tcp && m.is_length(m.le32(0), 0) && matches!(m.le32(12), Some(1 | 1000 | 2001..=2013))
+    }),
+    Protocol::plain("Redis", redis),
+    Protocol::plain("Cassandra", |m| {
+        m.is_tcp && matches!(m.byte(0), Some(1..=6 | 0x81..=0x86)) && m.is_length(m.be32(5), 9)
+    }),
+    Protocol::plain("memcached", |m| {
+        m.begins_any(&[b"get ", b"gets ", b"set ", b"stats", b"VALUE ", b"STORED"]) || m.has_port(11211)
+    }),
+    Protocol::plain("DRDA", |m| m.is_tcp && m.byte(2) == Some(0xd0) && m.is_length(m.be16(0), 0)),
+    Protocol::plain("ClickHouse", |m| m.is_tcp && m.has(2, b"ClickHouse")),
+];
+
+/// A packet of three bytes' length; the greeting is packet 0 with protocol version 10.
+fn mysql(m: &Message<'_>) -> bool {
+    let len = m.le32(0).map(|value| value & 0x00ff_ffff);
+    let is_greeting = m.byte(3) == Some(0) && matches!(m.byte(4), Some(9 | 10));
+    m.is_tcp && m.is_length(len, 4) && (is_greeting || m.byte(3).is_some_and(|n| n <= 3))
+}
+
+/// Start-up and SSL requests have a length and code; later messages a letter and length.
+fn postgresql(m: &Message<'_>) -> bool {
+    let code = m.be32(4);
+    let is_start = m.is_length(m.be32(0), 0)
+        && matches!(code, Some(0x0003_0000..=0x0003_0003 | 80_877_101..=80_877_104));
+    let is_letter = matches!(m.byte(0), Some(b'R' | b'E' | b'Q' | b'p' | b'P' | b'S'));
+    m.is_tcp
+        && (is_start || (is_letter && m.has(1, &[0, 0]) && m.be32(1).is_some_and(|len| len < m.len.max(1))))
+}
+
+fn tds(m: &Message<'_>) -> bool {
+    m.is_tcp && matches!(m.bytes, [1..=4 | 7 | 14 | 16..=18, 0 | 1, ..]) && m.is_length(m.be16(2), 0)
+}
+
+/// RESP: a type, and for strings, arrays and integers a number.
+fn redis(m: &Message<'_>) -> bool {
+    let is_counted = matches!(m.bytes, [b'*' | b'$' | b':', b'0'..=b'9' | b'-', ..]);
+    let is_status = m.begins_any(&[b"+OK\r\n", b"+PONG\r\n", b"-ERR ", b"-NOAUTH", b"PING\r\n"]);
+    m.is_tcp && (is_counted || is_status)
+}

@@ -1,0 +1,35 @@
+//! Peer to peer: BitTorrent with DHT and uTP, eDonkey, Gnutella, Bitcoin and the like.
+
+use super::{Message, Protocol};
+
+pub(super) static PROTOCOLS: &[Protocol] = &[
+    Protocol::peers("BitTorrent", |m| m.begins(b"\x13BitTorrent protocol")),
+    Protocol::peers("BitTorrent DHT", |m| !m.is_tcp && m.begins(b"d1:")),
+    Protocol::peers("BitTorrent LSD", |m| m.begins(b"BT-SEARCH ")),
+    Protocol::peers("BitTorrent tracker", |m| m.begins(&[0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80])),
+    Protocol::peers("uTP", utp),
+    Protocol::peers("eDonkey", edonkey),
+    Protocol::peers("Gnutella", |m| m.begins_any(&[b"GNUTELLA", b"GND\x01", b"GND\x02", b"GIV "])),
+    Protocol::peers("Bitcoin", |m| {
+        m.begins_any(&[b"\xf9\xbe\xb4\xd9", b"\x0b\x11\x09\x07", b"\xfa\xbf\xb5\xda"])
+    }),
+    Protocol::peers("libp2p", |m| m.has(1, b"/multistream/1.0.0\n")),
+    Protocol::peers("Syncthing", |m| m.begins(&[0x2e, 0xa7, 0xd9, 0x0b])),
+    Protocol::peers("Soulseek", |m| {
+        m.is_tcp && m.is_length(m.le32(0), 4) && m.le32(4).is_some_and(|code| code <= 1100)
+    }),
+];
+
+/// BEP 29: version 1, types 0 to 4, extensions 0 to 2; a window and, in SYNs, nothing acknowledged.
+fn utp(m: &Message<'_>) -> bool {
+    let is_header = matches!(m.bytes, [0x01 | 0x11 | 0x21 | 0x31 | 0x41, 0..=2, ..]) && m.len >= 20;
+    let is_window = m.be32(12).is_some_and(|window| window < 1 << 24);
+    !m.is_tcp && is_header && is_window
+}
+
+/// The header of the servers' and clients' protocol, with the length that follows it in TCP.
+fn edonkey(m: &Message<'_>) -> bool {
+    let is_marked = matches!(m.byte(0), Some(0xe3 | 0xc5 | 0xd4 | 0xe4 | 0xe5));
+    let tcp = m.is_tcp && m.le32(1).is_some_and(|len| (1..=m.len.max(2048)).contains(&len));
+    is_marked && (tcp || (!m.is_tcp && (m.has_port(4672) || m.has_port(4665))))
+}

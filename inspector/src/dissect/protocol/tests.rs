@@ -1,0 +1,67 @@
+use super::*;
+
+fn name(bytes: &[u8], is_tcp: bool, ports: [u16; 2]) -> Option<&'static str> {
+    let len = u32::try_from(bytes.len()).unwrap();
+    recognise(&Message { bytes, len, is_tcp, ports }).map(|protocol| protocol.name)
+}
+
+fn tcp(bytes: &[u8]) -> Option<&'static str> {
+    name(bytes, true, [40_000, 9_999])
+}
+
+fn udp(bytes: &[u8]) -> Option<&'static str> {
+    name(bytes, false, [40_000, 9_999])
+}
+
+#[test]
+fn protocols_are_told_by_how_they_begin() {
+    assert_eq!(tcp(b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03"), Some("TLS"));
+    assert_eq!(tcp(b"SSH-2.0-OpenSSH_9.9\r\n"), Some("SSH"));
+    assert_eq!(tcp(b"GET / HTTP/1.1\r\n"), Some("HTTP"));
+    assert_eq!(tcp(b"\x05\x01\x00"), Some("SOCKS5"));
+    assert_eq!(tcp(b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0"), Some("BitTorrent"));
+    assert_eq!(tcp(b"\0\0\0\x08\x04\xd2\x16\x2f"), Some("PostgreSQL"));
+    assert_eq!(tcp(b"\0\0\0\x40\xfeSMB\x40\0\0\0"), Some("SMB"));
+    assert_eq!(tcp(b"RFB 003.008\n"), Some("VNC"));
+    assert_eq!(udp(b"\x00\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl"), Some("STUN"));
+    assert_eq!(udp(b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x01\x01"), Some("DTLS"));
+    assert_eq!(udp(b"d1:ad2:id20:\xff\xfe"), Some("BitTorrent DHT"));
+    assert_eq!(udp(&[&[1, 0, 0, 0][..], &[0x9b; 144]].concat()), Some("WireGuard"));
+    assert_eq!(udp(&[&[0x38, 1, 2, 3, 4, 5, 6, 7, 8, 0][..], &[0; 4]].concat()), Some("OpenVPN"));
+    assert_eq!(udp(&[&[0xc3, 0, 0, 0, 1, 8][..], &[0x9b; 1194]].concat()), Some("QUIC"));
+}
+
+#[test]
+fn noise_is_hardly_ever_a_protocol() {
+    let mut state = 0x1234_5678_9abc_def1_u64;
+    let mut recognised = 0;
+    for i in 0..20_000 {
+        let bytes: Vec<u8> = (0..64)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                state.to_le_bytes()[4]
+            })
+            .collect();
+        recognised += usize::from(name(&bytes, i % 2 == 0, [40_001, 9_999]).is_some());
+    }
+    assert!(recognised < 100, "{recognised} of 20000");
+}
+
+#[test]
+fn anything_cut_anywhere_is_borne() {
+    for first in 0..=255_u8 {
+        for fill in [0, 0xff, first] {
+            for len in 0..40 {
+                let bytes: Vec<u8> =
+                    std::iter::once(first).chain(std::iter::repeat_n(fill, 40)).take(len).collect();
+                for port in [53, 69, 88, 123, 137, 161, 500, 1701, 2152, 3544, 4500, 4789, 9993] {
+                    for is_tcp in [false, true] {
+                        let _ = name(&bytes, is_tcp, [port, 40_000]);
+                    }
+                }
+            }
+        }
+    }
+}
