@@ -11,14 +11,14 @@ pub mod fixed;
 pub mod http;
 pub mod icmp;
 pub mod injection;
-mod table;
-pub mod timing;
+
 mod masquerade;
 mod noise;
 pub(crate) mod novelty;
 pub(crate) mod pairing;
 pub mod smb;
 pub(crate) mod table;
+pub mod timing;
 pub mod tls;
 #[cfg(test)]
 mod traffic;
