@@ -4,6 +4,7 @@
 //! evidence crosses a threshold; it may push the same one again and again as evidence grows, since
 //! [`crate::findings`] deduplicates. Detectors don't know each other, the source or the wall clock.
 
+pub mod beacon;
 pub mod custom;
 pub mod declared;
 pub mod dns;
@@ -68,5 +69,6 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(tls::Tls::new(tls::Thresholds::default())),
         Box::new(smb::Smb::new(smb::Thresholds::default())),
         Box::new(timing::Timing::new(timing::Thresholds::default())),
+        Box::new(beacon::Beacon::new(beacon::Thresholds::default())),
     ]
 }

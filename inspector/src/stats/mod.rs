@@ -3,3 +3,4 @@
 pub mod entropy;
 pub mod modes;
 pub mod resultant;
+pub mod spread;

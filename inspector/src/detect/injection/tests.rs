@@ -4,6 +4,7 @@ use bytemuck::Zeroable as _;
 use inspector_common::HeadMeta;
 
 use super::*;
+use crate::dissect::dns::Message;
 use crate::observation::Head;
 
 const SECOND: u64 = 1_000_000_000;
@@ -40,7 +41,8 @@ fn feed(sent: &[Sent<'_>]) -> Vec<Finding> {
         (meta.key.src_port, meta.key.dst_port, meta.key.protocol) = (80, 40000, 6);
         meta.class = Class::Tcp as u8;
         (meta.l4_offset, meta.l4_header_len) = (20, 20);
-        meta.ip_len = u32::try_from(bytes.len()).unwrap();
+        // One byte was not captured, so that nobody can check the checksum.
+        meta.ip_len = u32::try_from(bytes.len()).unwrap() + 1;
         (meta.reasons, meta.tcp_flags, meta.ttl) = (packet.reasons, packet.flags, packet.ttl);
         meta.time_ns = packet.at_ns;
         let head = Head { meta: &meta, bytes: &bytes };
@@ -104,4 +106,73 @@ fn a_reset_from_elsewhere_is_an_observation_and_one_from_the_host_is_nothing() {
     assert_eq!((found.len(), found[0].severity), (1, Severity::Info));
     assert_eq!(feed(&[data[0], data[1], reset(54)]), Vec::new());
     assert_eq!(feed(&[reset(120)]), Vec::new(), "nothing to compare with");
+}
+
+#[test]
+fn a_segment_that_its_receiver_drops_for_its_checksum_contradicts_nothing() {
+    let mut bytes = vec![0u8; 40];
+    (bytes[0], bytes[32]) = (0x45, 0x50);
+    bytes.extend_from_slice(REAL);
+    let mut meta = HeadMeta::zeroed();
+    (meta.key.protocol, meta.l4_offset, meta.l4_header_len) = (6, 20, 20);
+    meta.ip_len = u32::try_from(bytes.len()).unwrap();
+    let sound = |bytes: &[u8]| Segment::of(&Head { meta: &meta, bytes }).and_then(|segment| segment.is_sound);
+    assert_eq!(sound(&bytes), Some(false));
+    // By an independent sum: protocol, length and the words of the segment, folded and inverted.
+    let mut sum = 6 + u32::try_from(bytes.len() - 20).unwrap();
+    for (i, &byte) in bytes[20..].iter().enumerate() {
+        sum += u32::from(byte) << if i % 2 == 0 { 8 } else { 0 };
+    }
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    bytes[36..38].copy_from_slice(&(!u16::try_from(sum).unwrap()).to_be_bytes());
+    assert_eq!(sound(&bytes), Some(true));
+    assert_eq!(sound(&bytes[..bytes.len() - 1]), None, "cut");
+}
+
+/// A response of DNS to `id` with one address, or the query for it.
+fn dns(id: u16, address: Option<u8>) -> Vec<u8> {
+    let mut bytes = id.to_be_bytes().to_vec();
+    bytes.extend([
+        if address.is_some() { 0x81 } else { 1 },
+        0x80,
+        0,
+        1,
+        0,
+        u8::from(address.is_some()),
+        0,
+        0,
+        0,
+        0,
+    ]);
+    bytes.extend(b"\x03www\x04test\0\0\x01\0\x01");
+    if let Some(last) = address {
+        bytes.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, last]);
+    }
+    bytes
+}
+
+#[test]
+fn two_different_answers_to_one_query_are_an_observation_and_to_two_queries_nothing() {
+    let run = |messages: &[Vec<u8>]| {
+        let mut detector = Injection::new(Thresholds::default());
+        let mut findings = Vec::new();
+        for (n, bytes) in messages.iter().enumerate() {
+            let message = Message::parse(bytes, u32::try_from(bytes.len()).unwrap()).unwrap();
+            let mut meta = HeadMeta::zeroed();
+            (meta.class, meta.time_ns) = (Class::Dns as u8, SECOND + n as u64);
+            (meta.key.src_port, meta.key.dst_port, meta.key.protocol) = (4000, 53, 17);
+            (meta.key.src[15], meta.key.dst[15]) = (1, 2);
+            if message.is_response() {
+                meta.key = meta.key.reversed();
+            }
+            let head = Head { meta: &meta, bytes: &[] };
+            detector.observe(&Observation { head, content: Content::Dns(message) }, &mut findings);
+        }
+        findings.into_iter().map(|finding| finding.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(run(&[dns(7, None), dns(7, Some(1)), dns(7, Some(2))]), [Severity::Low]);
+    assert_eq!(run(&[dns(7, None), dns(7, Some(1)), dns(7, Some(1))]), [], "seen twice");
+    assert_eq!(run(&[dns(7, None), dns(7, None), dns(7, Some(1)), dns(7, Some(2))]), [], "asked again");
+    assert_eq!(run(&[dns(7, None), dns(7, Some(1)), dns(8, None), dns(8, Some(2))]), [], "two questions");
 }
