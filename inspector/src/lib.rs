@@ -22,3 +22,4 @@ pub mod replay;
 pub mod sampling;
 mod series;
 pub mod sinks;
+pub mod stats;

@@ -4,6 +4,7 @@
 //! evidence crosses a threshold; it may push the same one again and again as evidence grows, since
 //! [`crate::findings`] deduplicates. Detectors don't know each other, the source or the wall clock.
 
+pub mod beacon;
 pub mod custom;
 pub mod declared;
 pub mod dns;
@@ -22,6 +23,7 @@ pub(crate) mod pairing;
 pub mod smb;
 pub(crate) mod table;
 pub mod tcp_header;
+pub mod timing;
 pub mod tls;
 #[cfg(test)]
 mod traffic;
@@ -74,5 +76,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(ipv6_header::Ipv6Header::new(ipv6_header::Thresholds::default())),
         Box::new(tcp_header::TcpHeader::new(tcp_header::Thresholds::default())),
         Box::new(link_padding::LinkPadding::new(link_padding::Thresholds::default())),
+        Box::new(timing::Timing::new(timing::Thresholds::default())),
+        Box::new(beacon::Beacon::new(beacon::Thresholds::default())),
     ]
 }
