@@ -84,6 +84,9 @@ impl<D: Detector> Bench<D> {
         meta.wire_len = meta.ip_len + 34;
         let mut bytes = vec![0; usize::from(meta.l4_header_len)];
         bytes[4..8].copy_from_slice(&self.sequence[side].to_be_bytes());
+        if protocol == 6 {
+            bytes[8..12].copy_from_slice(&self.sequence[1 - side].to_be_bytes());
+        }
         self.sequence[side] = self.sequence[side].wrapping_add(len);
         bytes.extend(payload);
         bytes.truncate(inspector_common::head::HEAD_MAX);

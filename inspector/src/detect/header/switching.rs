@@ -21,6 +21,9 @@ pub(in crate::detect) mod field {
 /// Packets whose bytes are remembered, to know a second copy of them.
 const RECENT: usize = 16;
 
+/// Bytes of a segment that stand for it: heads of two copies may be of different lengths.
+const MARKED: usize = 64;
+
 /// A flow of which nothing is known and that is older than this was forgotten: its counts are not new,
 /// nanoseconds. A new flow is first heard of within a second.
 const KNOWN_NS: u64 = 3_000_000_000;
@@ -168,6 +171,8 @@ impl Switching {
         let is_copied = field.copies * 5 > field.values.total();
         let are_sound =
             field.values.total() >= min_count && field.values.total().max(200) * 2 >= field.count.min(400);
+        // One value only: the packets with the other one were not to be believed.
+        let are_sound = are_sound && field.values.distinct() >= 2;
         (field.count >= min_count && share >= min_share && !is_copied && are_sound).then_some(share)
     }
 }
@@ -175,8 +180,8 @@ impl Switching {
 /// Stands for a packet's identity: what a second copy of it has in common with it.
 fn mark(head: &Head<'_>) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(head.meta.ip_id);
-    // FNV-1a over what was captured of the segment.
-    for byte in head.segment() {
+    // FNV-1a over what any head has of the segment: its ports, numbers and checksum.
+    for byte in head.segment().iter().take(MARKED) {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     }
     hash

@@ -15,10 +15,16 @@ pub(super) fn von_neumann(values: &[f64]) -> Option<f64> {
     (values.len() >= 2 && spread > 0.0).then(|| steps / spread)
 }
 
+/// Packets remembered, to know a second copy of one: mirrors and taps show it a millisecond later at most.
+const RECENT: usize = 16;
+
 /// The packets of one flow's series, as far as they tell of timestamps and windows.
 #[derive(Debug, Default)]
 pub(super) struct Track {
     before: Option<SeriesEntry>,
+    /// Digests of the last packets, and where the next one goes.
+    recent: [u64; RECENT],
+    written: usize,
     /// Timestamps below the one before, in packets that are not out of order.
     pub(super) backwards: u32,
     /// Steps between timestamps.
@@ -48,7 +54,7 @@ const fn is_behind(before: u32, after: u32) -> bool {
 impl Track {
     pub(super) fn add(&mut self, entry: &SeriesEntry) {
         const SYN_RST: u8 = 6;
-        if entry.tcp_flags & SYN_RST != 0 {
+        if entry.tcp_flags & SYN_RST != 0 || self.is_copy(entry) {
             return;
         }
         if self.windows.len() == WINDOWS {
@@ -63,6 +69,17 @@ impl Track {
             let is_backward = is_behind(before.timestamp, entry.timestamp) && is_in_order(&before, entry);
             self.backwards = self.backwards.saturating_add(u32::from(is_backward));
         }
+    }
+
+    /// Whether it is one of the last packets once more; a retransmission has another timestamp or identification.
+    fn is_copy(&mut self, entry: &SeriesEntry) -> bool {
+        let fields = [entry.seq, entry.timestamp, entry.payload_len.into()];
+        let small = u64::from(entry.ip_id) << 32 | u64::from(entry.window) << 16 | u64::from(entry.tcp_flags);
+        let digest = fields.into_iter().map(u64::from).chain([small]).fold(0xcbf2_9ce4_8422_2325, mix);
+        let is_copy = (entry.ip_id != 0 || entry.timestamp != 0) && self.recent.contains(&digest);
+        self.recent[self.written % RECENT] = digest;
+        self.written += 1;
+        is_copy
     }
 
     /// How independent the windows are of each other, and their alphabet, where all of them share a high byte and
@@ -81,6 +98,11 @@ impl Track {
     pub(super) fn window_count(&self) -> u32 {
         u32::try_from(self.windows.len()).unwrap_or(u32::MAX)
     }
+}
+
+/// FNV-1a, a word at a time.
+const fn mix(hash: u64, word: u64) -> u64 {
+    (hash ^ word).wrapping_mul(0x0100_0000_01b3)
 }
 
 /// Whether a packet was sent after the one before it in the series: its sequence number is further, or its IPv4
@@ -136,5 +158,16 @@ mod tests {
         assert_eq!((track.backwards, track.steps), (0, 3));
         track.add(&entry(500, 12));
         assert_eq!(track.backwards, 1);
+    }
+
+    #[test]
+    fn second_copies_count_once() {
+        let entry = |ip_id, timestamp| SeriesEntry { seq: 7, ip_id, timestamp, ..SeriesEntry::zeroed() };
+        let mut track = Track::default();
+        // Acknowledgements that overtook each other, each seen again a little later.
+        for (ip_id, timestamp) in [(11, 20), (10, 21), (11, 20), (10, 21), (12, 22), (12, 22)] {
+            track.add(&entry(ip_id, timestamp));
+        }
+        assert_eq!((track.backwards, track.window_count()), (0, 3));
     }
 }
