@@ -1,12 +1,17 @@
 //! Which interface a packet is counted under, as interfaces come and go.
 
+use std::time::Duration;
+
 use bytemuck::Zeroable as _;
 use inspector::dataplane::{DataPlane, Hooks, Interface, Settings, resolve};
 use inspector_common::{Account, Class, Direction, Tally};
-use inspector_tests::lab::{Namespace, Network, foreign, missing};
+use inspector_tests::lab::{Namespace, Network, foreign, missing, until};
 use inspector_tests::skip;
 
 const PINGS: u64 = 5;
+
+/// For what takes a fraction of a second.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a test in a namespace, as a thread that is in it and has a runtime.
 fn inside(namespace: &Namespace, test: impl AsyncFnOnce() + Send) {
@@ -121,6 +126,39 @@ fn a_refused_interface_does_not_count_as_watched() {
     });
 }
 
+/// What is watched is not held on to: everything in the namespace goes, and the program with it.
+#[test]
+fn a_namespace_is_deleted_while_attached() {
+    if let Some(reason) = missing(&["ping"]) {
+        return skip("a_namespace_is_deleted_while_attached", &reason);
+    }
+    let Network { client, server, .. } = Network::direct();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.unwrap_or_else(|error| panic!("{error}"));
+    let mut plane = server.namespace.inside(|| {
+        runtime.block_on(async {
+            let mut plane = load();
+            let watched = interfaces(&["eth0"]).await;
+            plane.attach(&watched, Hooks::default()).await.unwrap_or_else(|error| panic!("{error}"));
+            plane
+        })
+    });
+    let count = PINGS.to_string();
+    client.run(&["ping", "-q", "-c", &count, "-i", "0.05", "-w", "20", server.address]);
+    drop(server);
+    until("the namespace to go", PATIENCE, || {
+        // Whatever asked for interfaces has its socket there until it gets its turn.
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
+        (!client.namespace.succeeds(&["ip", "link", "show", "dev", "eth0"])).then_some(())
+    });
+    assert_eq!(account(&plane, "eth0", Direction::Ingress).packets_of(Class::IcmpEcho), PINGS);
+    let _runtime = runtime.enter();
+    let drained = plane.drain(|_| ()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(drained.flows > 0);
+    plane.detach();
+    assert!(plane.attachments().is_empty());
+}
+
 /// More names in a row than there are slots, as containers' interfaces have them.
 #[test]
 fn slots_of_interfaces_that_never_come_back_are_used_again() {
@@ -142,6 +180,10 @@ fn slots_of_interfaces_that_never_come_back_are_used_again() {
                 assert!(account.is_consistent(), "{account:?}");
             }
             plane.forget(eth0.index).unwrap_or_else(|error| panic!("{error}"));
+            // Another test may be starting a process, which holds on to all descriptors for a moment.
+            until("the program to go", PATIENCE, || {
+                network.server.namespace.xdp_program("eth0").is_none().then_some(())
+            });
         }
     });
 }
