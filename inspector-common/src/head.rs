@@ -24,6 +24,9 @@ const HEAD_MIN: u16 = 8;
 /// A budget is counted anew every `2^27` ns = 134 ms.
 const WINDOW_SHIFT: u32 = 27;
 
+/// The same in nanoseconds.
+pub const WINDOW_NS: u64 = 1 << WINDOW_SHIFT;
+
 /// Packets with a payload that a flow's direction hands on before it is known.
 const FIRST_PAYLOADS: u32 = 4;
 

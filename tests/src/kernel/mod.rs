@@ -1,6 +1,7 @@
 //! The loaded BPF program and the host build, fed the same frames and held against each other.
 
 pub mod frames;
+pub mod pace;
 
 use std::time::{Duration, Instant};
 
