@@ -20,6 +20,8 @@ mod masquerade;
 mod noise;
 pub(crate) mod novelty;
 pub(crate) mod pairing;
+pub mod retransmission;
+mod shape;
 pub mod smb;
 pub(crate) mod table;
 pub mod tcp_header;
@@ -78,5 +80,6 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(link_padding::LinkPadding::new(link_padding::Thresholds::default())),
         Box::new(timing::Timing::new(timing::Thresholds::default())),
         Box::new(beacon::Beacon::new(beacon::Thresholds::default())),
+        Box::new(retransmission::Retransmission::new(retransmission::Thresholds::default())),
     ]
 }
