@@ -101,6 +101,8 @@ struct Side {
     /// Whether all first bytes may be the flags of Google's QUIC before version 46 once the version is agreed: lengths
     /// of a connection identifier and a packet number, and four bits of zero.
     is_google: bool,
+    /// Whether all first bytes may be OpenVPN's: an opcode of 1 to 11 and one of the first key numbers.
+    is_vpn: bool,
 }
 
 #[derive(Debug)]
@@ -118,7 +120,13 @@ impl Connection {
     fn new() -> Self {
         Self {
             traffic: Traffic::default(),
-            sides: [Side { common: u8::MAX, is_framed: true, is_google: true, ..Side::default() }; 2],
+            sides: [Side {
+                common: u8::MAX,
+                is_framed: true,
+                is_google: true,
+                is_vpn: true,
+                ..Side::default()
+            }; 2],
             starts: [None; 2],
             is_known: false,
             is_reported: false,
@@ -151,6 +159,7 @@ impl Side {
         self.early_data += u32::from(matches!(payload, [23, 3, 1..=4, ..]));
         self.unfixed += u32::from(payload.first().is_some_and(|byte| byte & 0x40 == 0));
         self.is_google &= payload.first().is_some_and(|flags| flags & 0xc3 == 0);
+        self.is_vpn &= payload.first().is_some_and(|byte| matches!(byte >> 3, 1..=11) && byte & 7 <= 2);
     }
 
     /// Whether the payloads are ciphertext without a header.
@@ -295,9 +304,9 @@ impl Connection {
             Place::Tls if !is_udp => &NOT_TLS,
             Place::Tls => {
                 let unfixed = up.unfixed + down.unfixed;
-                // Four datagrams look like Google's by chance once in 65,536 times; no payloads look like anything.
-                let is_google = up.is_google && down.is_google;
-                if unfixed < UNFIXED || up.payloads + down.payloads < DATAGRAMS || is_google {
+                // Four datagrams look like either by chance once in 4,000 times; no payloads look like anything.
+                let is_seen_late = (up.is_google && down.is_google) || (up.is_vpn && down.is_vpn);
+                if unfixed < UNFIXED || up.payloads + down.payloads < DATAGRAMS || is_seen_late {
                     return None;
                 }
                 return Some((&NOT_QUIC, count("datagrams_without_fixed_bit", unfixed, UNFIXED)));

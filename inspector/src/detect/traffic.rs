@@ -55,6 +55,12 @@ impl<D: Detector> Bench<D> {
         self.hosts.reverse();
     }
 
+    /// So many bytes of a side are not seen.
+    pub(super) fn skip(&mut self, to_server: bool, bytes: u32) {
+        let sequence = &mut self.sequence[usize::from(!to_server)];
+        *sequence = sequence.wrapping_add(bytes);
+    }
+
     pub(super) fn send(&mut self, to_server: bool, payload: &[u8]) {
         self.packet(to_server, 6, 0x18, payload);
     }

@@ -144,14 +144,14 @@ impl Switching {
         }
     }
 
-    /// Notes the values of a packet in which a field changed.
-    pub(in crate::detect) fn observe(&mut self, head: &Head<'_>, values: [u64; field::COUNT]) {
+    /// Notes the values of a packet in which `changed` fields changed, bits by their numbers.
+    pub(in crate::detect) fn observe(&mut self, head: &Head<'_>, changed: u8, values: [u64; field::COUNT]) {
         let mark = mark(head);
         let is_copy = self.recent.contains(&mark);
         self.recent[self.written % RECENT] = mark;
         self.written += 1;
         for (number, field) in self.fields.iter_mut().enumerate() {
-            if head.meta.changed & 1 << number != 0 {
+            if changed & 1 << number != 0 {
                 field.values.add(values[number]);
                 field.copies += u32::from(is_copy);
             }

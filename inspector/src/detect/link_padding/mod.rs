@@ -192,7 +192,7 @@ impl Detector for LinkPadding {
         let Some(state) = self.pairs.entry(Pair::of(&key), Box::default) else { return };
         state.last_ns = head.meta.time_ns;
         if has_switched {
-            state.switching.observe(head, [0, 0, 0, 0, head.meta.vlan_pcp.into(), 0]);
+            state.switching.observe(head, head.meta.changed, [0, 0, 0, 0, head.meta.vlan_pcp.into(), 0]);
         }
         if is_padded {
             state.add_padding(padding);

@@ -93,6 +93,9 @@ fn alphabet(gaps: &[f64], limits: &Thresholds) -> Option<Verdict> {
     if coverage < limits.coverage || others < limits.others || !is_paced || !are_apart(&modes, limits.apart) {
         return None;
     }
+    if is_lossy_clock(&modes) {
+        return None;
+    }
     let symbols: Vec<u8> = gaps.iter().map(|gap| symbol(*gap, &modes, limits.mode_us)).collect();
     let first = entropy::of_patterns(&symbols, 1);
     let conditional = entropy::corrected_conditional(&symbols, PATTERN);
@@ -123,6 +126,27 @@ fn are_apart(modes: &[Mode], apart: f64) -> bool {
         modes.iter().filter(|mode| mode.share >= COMB_SHARE).map(|mode| mode.center).collect();
     centers.sort_by(f64::total_cmp);
     centers.len() >= 2 && centers.windows(2).take(1).all(|pair| matches!(pair, [a, b] if b / a >= apart))
+}
+
+/// Largest ratio of neighbouring modes' shares in a clock with left-out ticks, and of the second's to the first's: a
+/// sender that signals by leaving out ticks at random leaves out half of them.
+const NEXT_SHARE: (f64, f64) = (0.85, 0.4);
+/// Least share of the first.
+const FIRST_SHARE: f64 = 0.55;
+
+/// Whether the modes are the multiples of one period, each rarer than the one before: a stream of constant rate of
+/// which packets are lost, frames skipped or packets not captured. Of a share p at random, n periods lie between
+/// two packets with probability (1−p)·pⁿ⁻¹.
+fn is_lossy_clock(modes: &[Mode]) -> bool {
+    let mut sorted = modes.to_vec();
+    sorted.sort_by(|a, b| a.center.total_cmp(&b.center));
+    let [first, second, _, ..] = sorted.as_slice() else { return false };
+    let is_multiple = |(n, mode): (f64, &Mode)| (mode.center / first.center - n).abs() <= 0.05 * n;
+    let is_falling = |pair: &[Mode]| matches!(pair, [a, b] if b.share <= NEXT_SHARE.0 * a.share);
+    first.share >= FIRST_SHARE
+        && second.share <= NEXT_SHARE.1 * first.share
+        && (1..).map(f64::from).zip(&sorted).all(is_multiple)
+        && sorted.windows(2).all(is_falling)
 }
 
 fn symbol(gap: f64, modes: &[Mode], floor: f64) -> u8 {

@@ -74,6 +74,14 @@ fn media_games_polling_speech_pauses_and_queues_are_silent() {
     let mut noise = Noise(3);
     let constant = (0..600).map(|n| if n % 40 == 0 { 40.0 } else { 20.0 });
     assert_eq!(judge(17, constant), [], "constant rate with losses");
+    for loss in [0.1, 0.25, 0.3] {
+        let lossy: Vec<f64> = (0..700)
+            .map(|_| {
+                20.0 * (1 + (0..9).take_while(|_| noise.next() < loss).count()) as f64 + 0.2 * noise.normal()
+            })
+            .collect();
+        assert_eq!(judge(17, lossy), [], "constant rate with random losses of {loss}");
+    }
     let jitter: Vec<f64> = (0..600).map(|_| 20.0 + 3.0 * noise.normal()).collect();
     assert_eq!(judge(17, jitter), [], "speech over a network");
     let pauses = (0..600).map(|n| if n / 30 % 2 == 0 { 20.0 } else { 160.0 });
