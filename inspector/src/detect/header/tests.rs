@@ -391,6 +391,12 @@ fn data_below_ip_is_found_and_stale_padding_is_not() {
         "a check sequence right behind what was not padded yet",
         &frames(80, |n| short(n, &noise(n).to_be_bytes())),
     );
+    let four = |n: u32| {
+        let mut segment = Segment { options: Vec::new(), ..Segment::new(n) };
+        segment.payload = vec![b'x'; 4];
+        [&tcp(0, n, 64, &segment)[..], &noise(n).to_be_bytes()].concat()
+    };
+    silent("a check sequence that begins within the least length", &frames(80, four));
     silent("what lay in the buffer", &frames(80, |n| short(n, &data(n / 3))));
     let arp = |padding: &dyn Fn(u32) -> Vec<u8>| {
         frames(60, |n| {

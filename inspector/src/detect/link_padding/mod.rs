@@ -110,11 +110,11 @@ impl LinkPadding {
 /// Bytes of a frame's check sequence.
 const CHECK_LEN: usize = 4;
 
-/// The padding of a short frame, without a check sequence behind it; none where the frame is not as long as it has to
-/// be and ends with a check sequence's worth of bytes, as what a host sends is seen before it is padded.
+/// The padding of a short frame, without a check sequence behind it; none where just a check sequence's worth of bytes
+/// follows the datagram and does not fill the frame up, as what a host sends is seen before it is padded.
 fn padding<'a>(head: &Head<'a>) -> &'a [u8] {
     let from = if head.class() == Class::Arp { ARP_LEN } else { head.meta.ip_len as usize };
-    if head.bytes.len() < LEAST_PAYLOAD && head.bytes.len() == from + CHECK_LEN {
+    if head.bytes.len() != LEAST_PAYLOAD && head.bytes.len() == from + CHECK_LEN {
         return &[];
     }
     head.bytes.get(from..LEAST_PAYLOAD.min(head.bytes.len())).unwrap_or_default()
