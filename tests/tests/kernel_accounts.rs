@@ -73,6 +73,25 @@ async fn sampled_and_unsampled() {
 }
 
 #[tokio::test]
+async fn sampling_changes_while_the_programs_run() {
+    if let Some(reason) = kernel::missing() {
+        return skip("sampling_changes_while_the_programs_run", reason);
+    }
+    let mut plane = kernel::load(&Settings::default()).await;
+    let mut left_out = Vec::new();
+    for one_in in [1, 8, 1, 2] {
+        plane.set_sampler(Sampler::new(one_in, 5)).expect("the sampler can be set");
+        let before = kernel::account(&plane).tallied(Tally::SampledOut);
+        flood(&mut plane, 2_000);
+        let account = kernel::account(&plane);
+        assert!(account.is_consistent(), "{account:?}");
+        left_out.push(account.tallied(Tally::SampledOut) - before);
+    }
+    assert_eq!([left_out[0], left_out[2]], [0, 0]);
+    assert!(left_out[1] > left_out[3] && left_out[3] > 0, "{left_out:?}");
+}
+
+#[tokio::test]
 async fn ring_full() {
     if let Some(reason) = kernel::missing() {
         return skip("ring_full", reason);
