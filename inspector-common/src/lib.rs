@@ -19,6 +19,7 @@ pub mod control;
 pub mod flow;
 pub mod frame;
 pub mod head;
+mod labelled;
 pub mod parse;
 pub mod sample;
 pub mod series;
