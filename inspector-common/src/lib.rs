@@ -27,7 +27,7 @@ pub mod series;
 pub use account::{Account, InterfaceSlot, Tally};
 pub use anomaly::{Anomalies, Anomaly};
 pub use class::Class;
-pub use control::Control;
+pub use control::{Control, Features};
 pub use flow::{Direction, FlowKey, FlowRecord, Step};
 pub use frame::{Frame, SliceFrame};
 pub use head::{Budget, HeadGroup, HeadMeta, HeadRecord, Limits, Wanted};
