@@ -70,11 +70,10 @@ fn one_packet<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch, account: &
     if scratch.packet.class.has_flow() {
         accounted::<B>(ctx, scratch, account);
     }
-    if !maps::FEATURES.load().has(Features::HEADS) {
-        return;
-    }
     read_back();
-    if let Some(wanted) = Wanted::by_step(&scratch.packet, scratch.step) {
+    if maps::FEATURES.load().has(Features::HEADS)
+        && let Some(wanted) = Wanted::by_step(&scratch.packet, scratch.step)
+    {
         scratch.wanted = wanted;
         head::hand_on::<B>(ctx, scratch, account);
     }
