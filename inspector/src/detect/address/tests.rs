@@ -45,3 +45,30 @@ fn sweeps_scans_and_monitors_are_silent() {
         (0..254u32).map(|n| [10, 0, 0, u8::try_from(n * 77 % 254 + 1).unwrap()]).collect();
     assert!(!is_found(shuffled, false), "a sweep in shuffled order");
 }
+
+/// A TCP segment of 40 bytes.
+fn segment(seq: u32) -> Vec<u8> {
+    let mut bytes = [40_000u16, 80].map(u16::to_be_bytes).concat();
+    bytes.extend(seq.to_be_bytes());
+    bytes.extend([0, 0, 0, 1, 0x50, 16, 0xff, 0xff, 0, 0, 0, 0]);
+    bytes.extend([b'q'; 40]);
+    bytes
+}
+
+#[test]
+fn a_stream_to_changing_hosts_is_found_and_one_that_is_copied_is_not() {
+    let mut random = Numbers(5);
+    let mut hopping = Wire::new(DstAddress::new(Thresholds::default()));
+    for number in 0..40 {
+        let host = u8::try_from(random.below(2)).unwrap();
+        hopping.ip(CLIENT, [192, 0, 2, 80 + host], 6, &segment(40 * number));
+    }
+    assert!(!hopping.findings.is_empty());
+    // On a load balancer each packet is seen to its own address, and to the server that it picked.
+    let mut balanced = Wire::new(DstAddress::new(Thresholds::default()));
+    for number in 0..200 {
+        balanced.ip(CLIENT, [192, 0, 2, 80], 6, &segment(40 * number));
+        balanced.ip(CLIENT, [10, 0, 0, 4], 6, &segment(40 * number));
+    }
+    assert!(balanced.findings.is_empty());
+}
