@@ -24,6 +24,7 @@ mod noise;
 pub(crate) mod novelty;
 pub mod order;
 pub(crate) mod pairing;
+pub mod rate;
 pub mod retransmission;
 mod shape;
 pub mod size;
@@ -92,5 +93,6 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(knock::PortKnock::new(knock::Thresholds::default())),
         Box::new(address::DstAddress::new(address::Thresholds::default())),
         Box::new(source_port::SourcePort::new(source_port::Thresholds::default())),
+        Box::new(rate::PacketRate::new(rate::Thresholds::default())),
     ]
 }
