@@ -67,9 +67,9 @@ impl Technique {
         Self::Urgent,
     ];
 
-    /// The detector whose field it is; `None` for those that are judged by sizes, ports and addresses.
+    /// The detector that it is for. Padded lengths overlap with the bytes that follow in the stream.
     #[must_use]
-    pub const fn detector(self) -> Option<&'static str> {
+    pub const fn detector(self) -> &'static str {
         match self {
             Self::IpFlags
             | Self::IpId
@@ -77,9 +77,12 @@ impl Technique {
             | Self::Ttl
             | Self::TtlRange
             | Self::TtlDeviation
-            | Self::IpFragment => Some("ip-header"),
-            Self::Urgent => Some("tcp-header"),
-            _ => None,
+            | Self::IpFragment => "ip-header",
+            Self::Urgent => "tcp-header",
+            Self::IpLen | Self::IpLenRange => "injection",
+            Self::IpProto => "custom-protocol",
+            Self::SrcPort | Self::SrcPortRange | Self::SrcPortDeviation => "source-port",
+            Self::IpAddress => "dst-address",
         }
     }
 }
