@@ -45,8 +45,10 @@ impl Cover {
         for (number, neighbour) in (1..).zip(NEIGHBOURS) {
             let cover = if number == 3 { Self::Log } else { Self::Pages { connections: 3 } };
             let mut others = cover.of(neighbour, [198, 51, 100, number], packets / 2, &mut numbers);
-            others.iter_mut().for_each(|frame| frame.is_sent = false);
-            frames.extend(others);
+            for frame in &mut others {
+                frame.is_sent = false;
+            }
+            frames.append(&mut others);
         }
         frames.sort_by_key(|frame| frame.time_us);
         frames

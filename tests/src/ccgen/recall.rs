@@ -1,11 +1,10 @@
 //! How much of each technique is found: by embedding rate, by length of the flow, and by sampling of flows.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display};
 use std::io::Cursor;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use inspector::analyse::analyse;
@@ -34,6 +33,7 @@ pub fn alerts(frames: &[Frame], one_in: u32, seed: u32) -> BTreeSet<&'static str
 /// One column of the table: how the channel is embedded, and how it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Setting {
+    title: &'static str,
     /// So many times the packets that a technique takes.
     length: usize,
     /// Share of the client's packets that carry a symbol.
@@ -51,14 +51,14 @@ const SHORT: usize = 1;
 const LONG: usize = 10;
 
 const SETTINGS: [Setting; 8] = [
-    Setting { length: SHORT, rate: 1.0, one_in: 1, clients: FLOWS },
-    Setting { length: SHORT, rate: 0.1, one_in: 1, clients: FLOWS },
-    Setting { length: SHORT, rate: 0.01, one_in: 1, clients: FLOWS },
-    Setting { length: LONG, rate: 0.1, one_in: 1, clients: FLOWS },
-    Setting { length: LONG, rate: 0.01, one_in: 1, clients: FLOWS },
-    Setting { length: SHORT, rate: 1.0, one_in: 4, clients: SAMPLED },
-    Setting { length: SHORT, rate: 1.0, one_in: 16, clients: SAMPLED },
-    Setting { length: SHORT, rate: 1.0, one_in: 64, clients: SAMPLED },
+    Setting { title: "100 %", length: SHORT, rate: 1.0, one_in: 1, clients: FLOWS },
+    Setting { title: "10 %", length: SHORT, rate: 0.1, one_in: 1, clients: FLOWS },
+    Setting { title: "1 %", length: SHORT, rate: 0.01, one_in: 1, clients: FLOWS },
+    Setting { title: "10 % of ×10", length: LONG, rate: 0.1, one_in: 1, clients: FLOWS },
+    Setting { title: "1 % of ×10", length: LONG, rate: 0.01, one_in: 1, clients: FLOWS },
+    Setting { title: "1:4", length: SHORT, rate: 1.0, one_in: 4, clients: SAMPLED },
+    Setting { title: "1:16", length: SHORT, rate: 1.0, one_in: 16, clients: SAMPLED },
+    Setting { title: "1:64", length: SHORT, rate: 1.0, one_in: 64, clients: SAMPLED },
 ];
 
 /// One technique's row: how many clients were found out, in the order of the settings, and by what.
@@ -72,37 +72,28 @@ struct Row {
 #[derive(Clone, Debug)]
 pub struct Recall {
     rows: Vec<Row>,
-    /// Covers without a channel that have an alert.
-    false_alerts: u64,
     covers: u64,
+    false_alerts: u64,
 }
 
 impl Recall {
     /// Generates and analyses everything, on all CPUs. The same each time.
     #[must_use]
     pub fn measure() -> Self {
-        let rows = Mutex::new(vec![Row::default(); Technique::ALL.len()]);
-        let covers = Mutex::new((0, 0));
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(&technique) = Technique::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let (row, silent, loud) = row(technique);
-                let at = Technique::ALL.iter().position(|other| *other == technique);
-                let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
-                rows[at.expect("it is of the list")] = row;
-                let mut covers = covers.lock().unwrap_or_else(PoisonError::into_inner);
-                *covers = (covers.0 + silent + loud, covers.1 + loud);
-            }
-        };
-        let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        thread::scope(|scope| {
-            (0..threads).for_each(|_| {
-                scope.spawn(work);
-            });
+        let rows = in_parallel(Technique::ALL.len(), |number| row(Technique::ALL[number]));
+        // The covers of all techniques are these two kinds.
+        let kinds = [Technique::Ttl, Technique::TimingBer];
+        let covers: Vec<_> = [(SHORT, SAMPLED), (LONG, FLOWS)]
+            .into_iter()
+            .flat_map(|(length, clients)| (0..clients).map(move |seed| (length, seed)))
+            .flat_map(|(length, seed)| kinds.map(|kind| (kind, length, seed)))
+            .collect();
+        let loud = in_parallel(covers.len(), |number| {
+            let (kind, length, seed) = covers[number];
+            !alerts(&kind.cover().frames(kind.packets() * length, seed), 1, 0).is_empty()
         });
-        let rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (covers, false_alerts) = covers.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Self { rows, false_alerts, covers }
+        let false_alerts = loud.iter().map(|is_loud| u64::from(*is_loud)).sum();
+        Self { rows, covers: covers.len() as u64, false_alerts }
     }
 
     /// Techniques whose channels were not all found at the default rate.
@@ -119,52 +110,55 @@ impl Recall {
     }
 }
 
-/// A technique's row, and how many covers are silent and not. Covers come in two lengths, and each is judged once.
-fn row(technique: Technique) -> (Row, u64, u64) {
+fn row(technique: Technique) -> Row {
     let mut row = Row::default();
-    let (mut silent, mut loud) = (0, 0);
-    for seed in 0..SAMPLED {
-        for length in [SHORT, LONG] {
-            let settings = SETTINGS.iter().zip(&mut row.found);
-            let wanted: Vec<_> =
-                settings.filter(|(at, _)| at.length == length && seed < at.clients).collect();
-            if wanted.is_empty() {
-                continue;
-            }
-            let cover = technique.cover().frames(technique.packets() * length, seed);
-            let is_loud = !alerts(&cover, 1, 0).is_empty();
-            (silent, loud) = (silent + u64::from(!is_loud), loud + u64::from(is_loud));
-            for (setting, found) in wanted {
-                let frames = technique.embed(&cover, setting.rate, seed);
-                let detectors = alerts(&frames, setting.one_in, seed as u32);
-                *found += u64::from(!detectors.is_empty());
-                row.detectors.extend(detectors);
-            }
+    for (seed, length) in (0..SAMPLED).flat_map(|seed| [(seed, SHORT), (seed, LONG)]) {
+        let settings = SETTINGS.iter().zip(&mut row.found);
+        let mut wanted = settings.filter(|(at, _)| at.length == length && seed < at.clients).peekable();
+        if wanted.peek().is_none() {
+            continue;
+        }
+        let cover = technique.cover().frames(technique.packets() * length, seed);
+        for (setting, found) in wanted {
+            let frames = technique.embed(&cover, setting.rate, seed);
+            let detectors = alerts(&frames, setting.one_in, seed as u32);
+            *found += u64::from(!detectors.is_empty());
+            row.detectors.extend(detectors);
         }
     }
-    (row, silent, loud)
+    row
+}
+
+/// What `work` makes of `0..pieces`, in this order, on all CPUs.
+fn in_parallel<R: Send>(pieces: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        numbers.take_while(|number| *number < pieces).map(|number| (number, work(number))).collect::<Vec<_>>()
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut results: Vec<(usize, R)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
+        let join = |worker: thread::ScopedJoinHandle<'_, Vec<(usize, R)>>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().flat_map(join).collect()
+    });
+    results.sort_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 impl Display for Recall {
     /// The table, as Markdown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let titles: Vec<&str> = SETTINGS.iter().map(|setting| setting.title).collect();
         writeln!(
             f,
-            "{} covers without a channel have {} alerts. Clients found out, of {FLOWS}, and of {SAMPLED} where flows \
-             are sampled:\n",
+            "{} covers without a channel, {} of them with an alert.\n",
             self.covers, self.false_alerts
         )?;
-        let head = |text: fn(&Setting) -> String| {
-            SETTINGS.iter().fold(String::new(), |mut line, setting| {
-                let _ = write!(line, " {} |", text(setting));
-                line
-            })
-        };
-        let percent = |setting: &Setting| format!("{} % ×{}", setting.rate * 100.0, setting.length);
-        let sampling = |setting: &Setting| format!("1:{}", setting.one_in);
-        writeln!(f, "| technique | packets |{} by |", head(percent))?;
+        writeln!(f, "| technique | packets | {} | by |", titles.join(" | "))?;
         writeln!(f, "|---|--:|{}---|", "--:|".repeat(SETTINGS.len()))?;
-        writeln!(f, "| *flows looked at* | |{} |", head(sampling))?;
         for (technique, row) in Technique::ALL.iter().zip(&self.rows) {
             write!(f, "| {} | {} |", technique.name(), technique.packets())?;
             for (found, setting) in row.found.iter().zip(SETTINGS) {

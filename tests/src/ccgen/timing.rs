@@ -48,12 +48,11 @@ impl Modulation {
         self.before = bit;
         match (self.technique, bit) {
             (Technique::TimingBer, 0) => 100_000.0,
-            (Technique::TimingBer, _) => 200_000.0,
+            (Technique::TimingBer, _) | (Technique::TimingZan, 0) => 200_000.0,
             // By as many thresholds as it takes.
             (Technique::TimingGas, 0) => (cover_us % 200_000) as f64,
             (Technique::TimingGas, _) if cover_us < 200_000 => cover_us as f64 + 200_000.0,
             (Technique::TimingSha, _) => f64::from(2 * numbers.between(1, 3) + 1 - bit) * 100_000.0,
-            (Technique::TimingZan, 0) => 200_000.0,
             (Technique::TimingZan, _) => {
                 self.is_more = !self.is_more;
                 if self.is_more { 250_000.0 } else { 150_000.0 }

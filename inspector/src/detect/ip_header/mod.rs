@@ -42,6 +42,11 @@ pub struct Thresholds {
     pub far_share: f64,
     /// Values of TOS in UDP, values: media of several kinds share a flow (RFC 8837: at most four marks).
     pub udp_tos_values: u32,
+    /// Values of DSCP that nobody marks one flow with, values: a sender has one or a few, and each network on the way maps
+    /// them to one or a few of its own. Base rate: at most 4 in a pair.
+    pub marks: u32,
+    /// Least share of switches between so many, ratio.
+    pub marks_share: f64,
     /// Packets with the reserved flag, packets, of a pair that also sends some without. Base rate: 0 pairs have one.
     pub reserved: u32,
     /// Non-zero identifications whose low byte is zero, packets. Base rate: 1 in 256, by chance.
@@ -76,8 +81,10 @@ impl Default for Thresholds {
             switches: 16,
             switch_share: 0.3,
             far_ttls: 32,
-            far_share: 0.05,
+            far_share: 0.01,
             udp_tos_values: 5,
+            marks: 8,
+            marks_share: 0.02,
             reserved: 3,
             low_zeros: 8,
             low_zero_share: 0.04,

@@ -108,7 +108,9 @@ fn tos(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding>
     if key.protocol == 17 && values.distinct() < limits.udp_tos_values {
         return None;
     }
-    switching(state, limits, key, (field::TOS, limits.switch_share), &TOS)
+    let are_many = values.distinct_above(2) >= limits.marks;
+    let min_share = if are_many { limits.marks_share } else { limits.switch_share };
+    switching(state, limits, key, (field::TOS, min_share), &TOS)
 }
 
 /// ECN alternates by itself where it is negotiated, but a sender that marks both ECT(0) and ECT(1) does not exist
