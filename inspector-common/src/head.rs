@@ -238,7 +238,9 @@ impl HeadMeta {
     #[must_use]
     pub fn captured(packet: &Packet, wanted: Wanted, readable: u32) -> u16 {
         let readable = readable.saturating_sub(packet.l3_offset);
-        let limit = HEAD_LIMITS[usize::from(wanted.reasons & reason::MESSAGE != 0)];
+        // Whole messages, and whole segments where two copies may differ: their checksums can be verified then.
+        let is_whole = wanted.reasons & (reason::MESSAGE | reason::OVERLAP) != 0;
+        let limit = HEAD_LIMITS[usize::from(is_whole)];
         match u16::try_from(readable) {
             Ok(few) if few < HEAD_MIN => 0,
             Ok(readable) => readable.min(limit),
