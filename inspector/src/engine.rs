@@ -29,6 +29,7 @@ impl Engine {
 
     /// Takes what a source gives, and gives what is to be reported to `report`.
     pub fn take(&mut self, event: Event<'_>, mut report: impl FnMut(Report)) {
+        let ticked_ns = self.ticked_ns;
         match event {
             Event::Head(meta, bytes) => {
                 self.advance(meta.time_ns);
@@ -45,6 +46,14 @@ impl Engine {
                 report(admitted);
             }
         }
+        if self.ticked_ns > ticked_ns {
+            self.deduper.settle(self.now_ns).into_iter().for_each(report);
+        }
+    }
+
+    /// Gives what is to be reported now that nothing more will come.
+    pub fn finish(&mut self, report: impl FnMut(Report)) {
+        self.deduper.finish(self.now_ns).into_iter().for_each(report);
     }
 
     fn each(&mut self, mut look: impl FnMut(&mut dyn Detector, &mut Vec<Finding>)) {

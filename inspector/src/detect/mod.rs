@@ -19,6 +19,7 @@ pub mod link_padding;
 mod masquerade;
 mod noise;
 pub(crate) mod novelty;
+mod pace;
 pub(crate) mod pairing;
 pub mod smb;
 pub(crate) mod table;
