@@ -101,6 +101,8 @@ pub struct Report {
     pub first_seen_ns: u64,
     /// Last packet of the scope's traffic.
     pub last_seen_ns: u64,
+    /// What the packet that brought an alert to light holds, for people; text from the network.
+    pub excerpt: Option<String>,
 }
 
 #[derive(Debug)]
@@ -290,7 +292,7 @@ impl Deduper {
     ) -> Report {
         finding.evidence.sort_by_key(|evidence| !evidence.is_reason());
         *self.reported.entry((finding.signature.detector, finding.severity)).or_default() += 1;
-        Report { id, finding, occasion, repeats, time_ns, first_seen_ns, last_seen_ns }
+        Report { id, finding, occasion, repeats, time_ns, first_seen_ns, last_seen_ns, excerpt: None }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod community_id;
 pub mod dedupe;
+pub(crate) mod excerpt;
 mod hash;
 #[cfg(test)]
 pub(crate) mod sample;

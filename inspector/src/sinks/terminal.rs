@@ -6,6 +6,7 @@
 //!         2026-01-02 03:04:40 UTC, score 0.97, about 1.23 MB hidden in 6,721 packets over 34 s
 //!   why   reply differs 98 % (threshold 50 %)
 //!   also  distinct lengths 41
+//!   saw   10.0.0.5 sends 41 bytes: "GET / HTTP/1.1..Host: example.org...."
 //!   do    block ICMP echo to this host and look at the client
 //! ```
 
@@ -114,6 +115,9 @@ impl fmt::Display for Block<'_> {
             if !evidence.is_empty() {
                 paragraph(label, &measured(&evidence))?;
             }
+        }
+        if let Some(excerpt) = &report.excerpt {
+            paragraph("  saw", &Printable(excerpt).to_string())?;
         }
         if let Some(tool) = finding.tool {
             paragraph("  like", tool)?;
@@ -258,7 +262,8 @@ mod tests {
     }
 
     fn text(finding: Finding, style: Style) -> String {
-        let report = Deduper::default().admit(finding, 35_000_000_000).unwrap();
+        let mut report = Deduper::default().admit(finding, 35_000_000_000).unwrap();
+        report.excerpt = Some("10.0.0.5 sends 2 bytes: \"\u{1b}[\"".to_owned());
         let mut output = Vec::new();
         Terminal::new(&mut output, style).write(&report, &context()).unwrap();
         String::from_utf8(output).unwrap()
@@ -272,6 +277,7 @@ HIGH    ICMP echo carries a tunnel  [icmp-payload]
         2026-01-02 03:04:40 UTC, score 0.97, about 1.23 MB hidden in 6,721 packets over 34 s
   why   reply differs 98 % (threshold 50 %)
   also  distinct lengths 41
+  saw   10.0.0.5 sends 2 bytes: \"\\x1b[\"
   like  ptunnel
   do    block ICMP echo to this host and look at the client
 ";
@@ -295,7 +301,7 @@ HIGH    ICMP echo carries a tunnel  [icmp-payload]
         let text = text(finding, PLAIN);
         assert!(text.contains("\\x1b]0;owned\\x07\\u{9b}2J\\x0a.example"), "{text}");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
-        assert_eq!(text.lines().count(), 7);
+        assert_eq!(text.lines().count(), 8);
     }
 
     #[test]
