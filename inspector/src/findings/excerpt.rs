@@ -10,11 +10,12 @@ use crate::observation::{Content, Observation};
 const OF_PAYLOAD: [&str; 6] =
     ["icmp-payload", "dns-volume", "http", "tls", "custom-protocol", "fixed-format"];
 
-/// Bytes shown as numbers, and bytes looked at for text.
+/// Bytes shown as numbers, bytes looked at for text, and characters of a name.
 const NUMBERS: usize = 24;
-const TEXT: usize = 160;
+const TEXT: usize = 96;
+const NAME: usize = 80;
 
-/// Printable bytes in a row that make text: random bytes have a run of this length once in 500 or more packets of
+/// Printable bytes in a row that make text: random bytes have a run of this length once in some 30 packets of
 /// [`TEXT`] bytes ((95/256)^8 at each of them).
 const RUN: usize = 8;
 
@@ -31,8 +32,8 @@ fn excerpt(observation: &Observation<'_>) -> Option<String> {
         && let Some(question) = &message.question
     {
         let verb = if message.is_response() { "answers" } else { "asks for" };
-        let name = name(&question.name);
-        return Some(format!("{} {verb} {name} {}", head.src(), type_name(question.kind)));
+        let (kind, name) = (type_name(question.kind), name(&question.name));
+        return Some(format!("{} {verb} {kind} {name}", head.src()));
     }
     // Of IP protocols without ports the whole datagram: nothing is known of a header.
     let is_known = matches!(head.meta.key.protocol, 1 | 6 | 17 | 58);
@@ -41,18 +42,17 @@ fn excerpt(observation: &Observation<'_>) -> Option<String> {
     (!bytes.is_empty()).then(|| format!("{} sends {len} bytes: {}", head.src(), content(bytes)))
 }
 
-/// A name as it is written in zone files.
+/// The beginning of a name, with a `?` for each byte that is not printable.
 fn name(name: &Name<'_>) -> String {
     let mut text = String::new();
     for label in name.labels() {
-        for byte in label {
-            match byte {
-                b'.' | b'\\' => drop(write!(text, "\\{}", char::from(*byte))),
-                0x21..=0x7e => text.push(char::from(*byte)),
-                _ => drop(write!(text, "\\{byte:03}")),
-            }
-        }
+        let printable = |byte: &u8| if matches!(byte, b'!'..=b'~') { char::from(*byte) } else { '?' };
+        text.extend(label.iter().map(printable));
         text.push('.');
+        if text.len() > NAME {
+            text.truncate(NAME);
+            return text + "...";
+        }
     }
     if text.is_empty() { ".".to_owned() } else { text }
 }
@@ -111,10 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn names_are_written_as_in_zone_files() {
+    fn names_are_cut_and_have_nothing_unprintable() {
         let wire = b"\x05a.b\x00\xff\x01c\x00";
-        let (parsed, _) = Name::read(wire, 0).unwrap();
-        assert_eq!(name(&parsed), "a\\.b\\000\\255.c.");
+        assert_eq!(name(&Name::read(wire, 0).unwrap().0), "a.b??.c.");
         assert_eq!(name(&Name::read(b"\0", 0).unwrap().0), ".");
+        let long = [&[63][..], &[b'a'; 63], &[63], &[b'b'; 63], b"\0"].concat();
+        let text = name(&Name::read(&long, 0).unwrap().0);
+        assert_eq!(text, format!("{}.{}...", "a".repeat(63), "b".repeat(16)));
     }
 }
