@@ -10,9 +10,11 @@ use crate::observation::{Content, Observation};
 const OF_PAYLOAD: [&str; 6] =
     ["icmp-payload", "dns-volume", "http", "tls", "custom-protocol", "fixed-format"];
 
-/// Bytes shown as numbers, bytes looked at for text, and characters of a name.
+/// Bytes shown as numbers, bytes looked at for text among others, bytes of what is text all over (a request of HTTP
+/// with its cookies), and characters of a name.
 const NUMBERS: usize = 24;
 const TEXT: usize = 96;
+const ALL_TEXT: usize = 480;
 const NAME: usize = 80;
 
 /// Printable bytes in a row that make text: random bytes have a run of this length once in some 30 packets of
@@ -77,19 +79,22 @@ fn type_name(number: u16) -> String {
 
 /// Bytes as text if they are that, as numbers otherwise, and as both if there is text among them.
 fn content(bytes: &[u8]) -> String {
-    let seen = bytes.get(..TEXT).unwrap_or(bytes);
     let is_text = |byte: &u8| matches!(byte, b' '..=b'~');
+    let text = |most: usize| {
+        let seen = bytes.iter().take(most);
+        seen.map(|byte| if is_text(byte) { char::from(*byte) } else { '.' }).collect::<String>()
+    };
+    let seen = bytes.get(..TEXT).unwrap_or(bytes);
     let printable = seen.iter().filter(|byte| is_text(byte) || matches!(byte, b'\r' | b'\n' | b'\t')).count();
-    let text: String = seen.iter().map(|byte| if is_text(byte) { char::from(*byte) } else { '.' }).collect();
     if printable * 10 >= seen.len() * 9 {
-        return format!("\"{text}\"");
+        return format!("\"{}\"", text(ALL_TEXT));
     }
     let mut numbers = String::new();
     for byte in seen.iter().take(NUMBERS) {
         let _ = write!(numbers, "{byte:02x} ");
     }
     if seen.chunk_by(|a, b| is_text(a) == is_text(b)).any(|run| run.len() >= RUN && run.iter().all(is_text)) {
-        let _ = write!(numbers, "\"{text}\"");
+        let _ = write!(numbers, "\"{}\"", text(TEXT));
     }
     numbers.trim_end().to_owned()
 }

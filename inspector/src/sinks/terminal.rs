@@ -180,13 +180,16 @@ fn how_much(report: &Report, context: &Context) -> String {
     let time = context.wall(*time_ns);
     let mut text = format!("{}, score {score:.2}", time.strftime("%Y-%m-%d %H:%M:%S UTC"));
     if estimated_bytes > 0 {
-        let _ = write!(text, ", about {} hidden", bytes(estimated_bytes as f64));
+        // What declares itself hides nothing.
+        let verb = if finding.severity == Severity::Info { "carried" } else { "hidden" };
+        let _ = write!(text, ", about {} {verb}", bytes(estimated_bytes as f64));
     }
     let packets = traffic.packets_to_server.saturating_add(traffic.packets_to_client);
     if packets > 0 {
         let seconds = last_seen_ns.saturating_sub(*first_seen_ns) as f64 / 1e9;
         let packets = measure(packets as f64, "packets");
-        let _ = write!(text, " in {packets} over {} s", number(seconds));
+        let comma = if estimated_bytes > 0 { "" } else { "," };
+        let _ = write!(text, "{comma} in {packets} over {} s", number(seconds));
     }
     match occasion {
         Occasion::First => {}
@@ -195,7 +198,7 @@ fn how_much(report: &Report, context: &Context) -> String {
         Occasion::Grown => text.push_str(", has grown"),
     }
     if *repeats > 0 {
-        let _ = write!(text, " ({} repeats held back)", number(*repeats as f64));
+        let _ = write!(text, " ({} held back)", measure(*repeats as f64, "repeats"));
     }
     text
 }

@@ -41,7 +41,7 @@ pub(super) fn measure(value: f64, unit: &str) -> String {
 /// A unit in words, in the singular where there is one.
 fn counted(unit: &str, value: f64) -> String {
     let words = unit.replace('_', " ");
-    if value.to_bits() != 1_f64.to_bits() {
+    if number(value) != "1" {
         return words;
     }
     let singular = [("ies", "y"), ("sses", "ss"), ("s", "")]
