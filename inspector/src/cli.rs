@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::{doctor, replay, run};
-use crate::dataplane::{Egress, Mode};
+use crate::dataplane::{Egress, Mode, Part};
 use crate::metrics::server::{DEFAULT_ADDRESS, DEFAULT_PATH};
 
 /// Finds covert channels in live traffic and in captures.
@@ -78,6 +78,10 @@ pub struct RunArgs {
     /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = DEFAULT_PATH, env = "INSPECTOR_WEB_TELEMETRY_PATH")]
     pub telemetry_path: String,
+
+    /// Leave parts of the inspection out, for privacy or for speed
+    #[arg(long, value_name = "PART", value_enum, value_delimiter = ',', env = "INSPECTOR_WITHOUT")]
+    pub without: Vec<Part>,
 
     /// Stop after this time, such as 10s or 5m
     #[arg(long, value_name = "TIME", value_parser = duration)]

@@ -17,7 +17,7 @@ use super::stats::RunStats;
 use super::summary::Summary;
 use crate::cli::{Format, RunArgs};
 use crate::dataplane::watch::{LinkEvent, Watcher};
-use crate::dataplane::{self, DataPlane, DataplaneError, Hooks, Settings};
+use crate::dataplane::{self, DataPlane, DataplaneError, Hooks, Part, Settings};
 use crate::engine::Engine;
 use crate::metrics::server::BindError;
 use crate::metrics::{self, Attachment, InterfaceAccount};
@@ -63,7 +63,8 @@ async fn watch(args: &RunArgs) -> Result<(), RunError> {
     let sampling = AdaptiveSampling::new(args.sample, args.sample_seed);
     let listener = metrics::bind(&args.listen_address)?;
     let interfaces = dataplane::resolve(&args.interfaces).await?;
-    let control = Control { sampler: sampling.sampler(), ..Control::default() };
+    let features = Part::all_but(&args.without);
+    let control = Control { sampler: sampling.sampler(), features, ..Control::default() };
     let settings = Settings { control, egress: args.egress, ..Settings::default() };
     let plane = DataPlane::load(&settings)?;
 

@@ -11,6 +11,7 @@ mod flows;
 mod heads;
 mod interface;
 pub mod link;
+mod part;
 pub mod privilege;
 mod seats;
 mod series;
@@ -34,6 +35,7 @@ pub use attach::Mode;
 pub use egress::Egress;
 pub use error::DataplaneError;
 pub use interface::{Interface, resolve};
+pub use part::Part;
 pub use trial::{Hook, MAX_PLAIN_FRAME, MIN_FRAME, MapFacts, ProgramFacts, Subject, Trial};
 
 use crate::aging::Patience;
