@@ -283,6 +283,9 @@ impl Watch {
         self.plane.detach();
         while self.heads(HEADS_AT_ONCE) > 0 {}
         self.drain();
+        let Self { engine, outputs, .. } = self;
+        engine.finish(|report| outputs.write(&report));
+        self.stats.engine(&self.engine, self.outputs.lost());
         info!("detached");
         match self.plane.accounts().read() {
             Ok(accounts) => summarize(&accounts),
