@@ -14,6 +14,8 @@ pub(super) const SLOW_SECONDS: f64 = 1800.0;
 /// Least new bytes of a name that counts as data in the slow sums; a slow channel cannot afford shorter ones,
 /// and nodes of delivery networks, hosts and users are mostly shorter.
 const DATA_NAME_BYTES: f64 = 16.0;
+/// Least new bytes of a name that counts in the slow sums of short ones: more than a word, number or node has.
+const SHORT_NAME_BYTES: f64 = 5.0;
 /// Share that a look-up of an address or hash counts in the fast sums; in the slow ones it counts nothing.
 const LOOKUP_SHARE: f64 = 1.0 / 16.0;
 
@@ -35,6 +37,15 @@ pub(super) struct Fading {
     pub(super) new_answers: f64,
     /// Distinct addresses that no host can have.
     pub(super) impossible: f64,
+    /// New names of any length that count for something, and their bytes.
+    pub(super) short_names: f64,
+    pub(super) short_bytes: f64,
+    /// Answers with addresses to a name asked for the first time, and those in which all were far from any before.
+    pub(super) firsts: f64,
+    pub(super) far_firsts: f64,
+    /// The same for names that had been answered before.
+    pub(super) repeats: f64,
+    pub(super) far_repeats: f64,
 }
 
 impl Fading {
@@ -56,9 +67,29 @@ impl Fading {
             answers,
             new_answers,
             impossible,
+            short_names,
+            short_bytes,
+            firsts,
+            far_firsts,
+            repeats,
+            far_repeats,
         } = self;
-        for sum in [name_bytes, names, rare_names, rare_bytes, answer_bytes, answers, new_answers, impossible]
-        {
+        for sum in [
+            name_bytes,
+            names,
+            rare_names,
+            rare_bytes,
+            answer_bytes,
+            answers,
+            new_answers,
+            impossible,
+            short_names,
+            short_bytes,
+            firsts,
+            far_firsts,
+            repeats,
+            far_repeats,
+        ] {
             *sum *= keep;
         }
     }
@@ -144,6 +175,10 @@ impl Account {
             self.slow.names += 1.0;
             self.slow.name_bytes += news.bytes;
         }
+        if !news.is_lookup && news.bytes >= SHORT_NAME_BYTES {
+            self.slow.short_names += 1.0;
+            self.slow.short_bytes += news.bytes;
+        }
         if is_rare {
             self.slow.rare_names += 1.0;
             self.slow.rare_bytes += news.bytes;
@@ -162,6 +197,14 @@ impl Account {
             self.slow.answer_bytes += bytes;
             self.answer_total += bytes;
         }
+    }
+
+    /// Adds an answer that holds addresses: whether its name `is_known`, and all of them are far from those before.
+    pub(super) fn add_addresses(&mut self, is_known: bool, is_far: bool) {
+        let Fading { firsts, far_firsts, repeats, far_repeats, .. } = &mut self.slow;
+        let (all, far) = if is_known { (repeats, far_repeats) } else { (firsts, far_firsts) };
+        *all += 1.0;
+        *far += f64::from(u8::from(is_far));
     }
 
     /// Distinct names for each message of the direction that more was seen of.
