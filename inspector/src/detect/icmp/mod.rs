@@ -63,6 +63,25 @@ pub struct Thresholds {
     /// Their share of the pair's echoes. Base rate: hosts behind a NAT share a pair, but each sends several
     /// requests with one identifier: 0.25 for runs of four.
     pub id_seq_jump_share: f64,
+    /// Echoes whose sequence number is lower than the one before with the same identifier, packets. Base rate: reordered
+    /// ones, and pingers that begin anew, which begin at 0 or 1.
+    pub seq_backs: u32,
+    /// Their share: half of random numbers are.
+    pub seq_back_share: f64,
+    /// Payloads of which 1 to 3 bytes are new behind the place of clocks, packets, and not in equal steps as those of
+    /// counters. Base rate: 0; counters and checksums' partners are at the start.
+    pub small_changes: u32,
+    /// Their share of the pair's echoes.
+    pub small_share: f64,
+    /// Simple fills of one length, packets. Base rate: a pinger has one; who tests a line's patterns uses 5 or 6.
+    pub fills: u32,
+    /// Their share.
+    pub fill_share: f64,
+    /// New payloads, the first of a pair not counted, that tell when they come to the next number of bytes.
+    /// Base rate: 1 for a second pinger with a random fill.
+    pub bulk_payloads: u32,
+    /// New bytes of these.
+    pub bulk_bytes: u32,
     /// Errors with changing data behind the quoted datagram, packets. Base rate: 0.
     pub errors: u32,
     /// Bytes of that data. Base rate: 0.
@@ -97,6 +116,14 @@ impl Default for Thresholds {
             lengths: 5,
             id_seq_jumps: 24,
             id_seq_jump_share: 0.8,
+            seq_backs: 24,
+            seq_back_share: 0.25,
+            small_changes: 32,
+            small_share: 0.75,
+            fills: 12,
+            fill_share: 0.5,
+            bulk_payloads: 2,
+            bulk_bytes: 500,
             errors: 3,
             error_bytes: 96,
             medium: 0.6,
