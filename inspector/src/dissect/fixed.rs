@@ -13,7 +13,7 @@ pub fn fits(port: u16, payload: &[u8], len: u32) -> Option<bool> {
         137 | 5353 | 5355 => is_dns_like(payload),
         138 => matches!(payload.first(), Some(0x10..=0x16)),
         161 | 162 => is_snmp(payload),
-        1900 => is_text(payload),
+        1900 => is_ssdp(payload),
         _ => return None,
     })
 }
@@ -59,8 +59,13 @@ pub fn is_snmp(payload: &[u8]) -> bool {
     matches!(rest, [2, 1, 0..=3, ..] | [2, 2, 0, 0..=3, ..] | [2, 4, 0, 0, 0, 0..=3, ..])
 }
 
-fn is_text(payload: &[u8]) -> bool {
-    payload.iter().take(16).all(|b| matches!(b, b' '..=b'~' | b'\r' | b'\n' | b'\t' | 0))
+/// Lines of text that begin like HTTP's (UPnP device architecture 2.0 §1).
+fn is_ssdp(payload: &[u8]) -> bool {
+    let is_line = payload.iter().take(16).all(|b| matches!(b, b' '..=b'~' | b'\r' | b'\n' | b'\t' | 0));
+    let is_start = [&b"M-SEARCH "[..], b"NOTIFY ", b"HTTP/", b"GET ", b"POST ", b"UPDATE "]
+        .iter()
+        .any(|start| start.starts_with(payload.get(..start.len()).unwrap_or(payload)));
+    is_line && is_start
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Dissectors: bytes become typed messages. They cope with anything, cut or hostile.
 
 pub mod dhcp;
+pub mod dhcpv6;
 pub mod dns;
 pub mod fixed;
 pub mod http;
@@ -8,6 +9,7 @@ pub mod icmp;
 pub mod ntp;
 pub mod protocol;
 pub mod smb;
+pub mod snmp;
 pub mod tls;
 
 use inspector_common::Class;

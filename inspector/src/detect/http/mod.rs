@@ -10,7 +10,7 @@ mod account;
 mod connection;
 mod judge;
 mod thresholds;
-mod token;
+pub(super) mod token;
 
 #[cfg(test)]
 mod tests;

@@ -12,16 +12,16 @@ const LEAST_ONE_CASE: usize = 24;
 
 /// A token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token {
+pub(in crate::detect) struct Token {
     /// Hash of its characters.
-    pub(super) hash: u64,
+    pub(in crate::detect) hash: u64,
     /// Bytes that it can carry by its alphabet.
-    pub(super) bytes: u32,
+    pub(in crate::detect) bytes: u32,
 }
 
 /// What separates tokens: in a path also the slash, which is a character of base64 elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::detect) enum Place {
     Path,
     Field,
 }
@@ -45,7 +45,7 @@ pub(super) fn unescape(value: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Calls `found` with each token of a value that looks like encoded ciphertext.
-pub(super) fn each(value: &[u8], place: Place, mut found: impl FnMut(Token)) {
+pub(in crate::detect) fn each(value: &[u8], place: Place, mut found: impl FnMut(Token)) {
     let value = unescape(value);
     let is_inside = |byte: &u8| match byte {
         b'+' | b'-' | b'_' => true,
