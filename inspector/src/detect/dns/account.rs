@@ -4,6 +4,7 @@ use inspector_common::FlowKey;
 
 use super::answer::Answer;
 use super::question::News;
+use super::thresholds::Thresholds;
 use crate::detect::table::Entry;
 use crate::findings::{Severity, Traffic};
 
@@ -14,8 +15,10 @@ pub(super) const SLOW_SECONDS: f64 = 1800.0;
 /// Least new bytes of a name that counts as data in the slow sums; a slow channel cannot afford shorter ones,
 /// and nodes of delivery networks, hosts and users are mostly shorter.
 const DATA_NAME_BYTES: f64 = 16.0;
-/// Least new bytes of a name that counts in the slow sums of short ones: more than a word, number or node has.
-const SHORT_NAME_BYTES: f64 = 5.0;
+/// Least new bytes of a name that counts in the slow sums of short ones: more than words and numbers have.
+const SHORT_NAME_BYTES: f64 = 7.0;
+/// Names of one domain that look like data and count among those that a client spreads over domains.
+const CODES_FOR_CLIENT: u32 = 32;
 /// Share that a look-up of an address or hash counts in the fast sums; in the slow ones it counts nothing.
 const LOOKUP_SHARE: f64 = 1.0 / 16.0;
 
@@ -112,6 +115,8 @@ pub(super) struct Account {
     pub(super) names: u64,
     pub(super) wire_bytes: f64,
     pub(super) lookups: u64,
+    /// Names that look like data.
+    codes: u32,
     /// Most new bytes of one name, and of one with characters that no host name has.
     pub(super) longest: f64,
     pub(super) strangest: f64,
@@ -137,6 +142,7 @@ impl Account {
             names: 0,
             wire_bytes: 0.0,
             lookups: 0,
+            codes: 0,
             longest: 0.0,
             strangest: 0.0,
             name_total: 0.0,
@@ -183,6 +189,14 @@ impl Account {
             self.slow.rare_names += 1.0;
             self.slow.rare_bytes += news.bytes;
         }
+    }
+
+    /// Whether a name with so many new bytes is one that looks like data, and one of the account's first: with more of
+    /// them the domain is judged by itself.
+    pub(super) fn counts_for_client(&mut self, bytes: f64, thresholds: &Thresholds) -> bool {
+        let is_code = bytes >= thresholds.code_name_bytes;
+        self.codes = self.codes.saturating_add(u32::from(is_code));
+        is_code && self.codes <= CODES_FOR_CLIENT
     }
 
     /// Adds a record of an answer to a name that `is_lookup` or not.

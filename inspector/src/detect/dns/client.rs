@@ -101,9 +101,6 @@ impl Client {
         wire_len: u32,
         t: &Thresholds,
     ) -> Option<Finding> {
-        if bytes < t.code_name_bytes {
-            return None;
-        }
         self.traffic.add(to_server, wire_len, self.at_ns);
         self.codes += 1.0;
         self.code_bytes += bytes;

@@ -142,7 +142,7 @@ impl<'a> Named<'a> {
             return News { is_new, ..News::default() };
         }
         if self.has_domain {
-            if domain_at > 1 && seen.contains(mix(client, name.hash_before(domain_at))) {
+            if (2..=domain_at).any(|end| seen.contains(mix(client, name.hash_before(end)))) {
                 return News::default();
             }
         } else if !seen.insert(hash(mix(scope, 3), name.label(name.len() - 1))) {
@@ -274,22 +274,26 @@ impl DnsVolume {
         account.add_name(news, named.name.wire_len(), answer::is_rare(qtype));
         let is_lookup = news.is_lookup || account.is_mostly_lookups();
         let mut changed = news.is_new;
-        let mut far = None;
+        let (mut far, mut addresses) = (None, 0);
         for record in message.records().take(MAX_RECORDS) {
             if let Some(answer) = Answer::of(&record, scope, &self.benign, &mut self.seen) {
                 changed |= answer.is_new;
                 account.add_answer(answer, is_lookup);
+                addresses += u32::from(answer.is_far.is_some());
                 far = answer.is_far.map_or(far, |is_far| Some(is_far && far != Some(false)));
             }
         }
         if let (Some(is_far), true) = (far, named.has_domain) {
             let is_known = !self.seen.insert(mix(mix(scope, 6), mix(named.whole, u64::from(qtype))));
-            account.add_addresses(is_known, is_far);
+            // Pools of volunteers' servers answer with several each time.
+            account.add_addresses(is_known, is_far && !(is_known && addresses > 1));
         }
         client.fade(now_ns);
         if news.is_new && !news.is_lookup {
             let bytes = if named.domain_at == 0 { named.own_information() } else { news.bytes };
-            findings.extend(client.add_code(bytes, key, ends.to_server, wire_len, &self.thresholds));
+            if account.counts_for_client(bytes, &self.thresholds) {
+                findings.extend(client.add_code(bytes, key, ends.to_server, wire_len, &self.thresholds));
+            }
         }
         if account.counted_ns == 0
             || now_ns.saturating_sub(account.counted_ns) > DOMAINS_SECONDS * 1_000_000_000

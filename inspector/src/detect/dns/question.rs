@@ -222,6 +222,9 @@ fn is_hex_text(label: &[u8]) -> bool {
 /// cost 42 to 46, random base32 58, random hexadecimal 62.
 const CODE_COST: usize = 50;
 
+/// What a byte counts in a label with bytes that no host name has: eight bits, where a character of a code has five.
+const RAW_SHARE: f64 = 1.6;
+
 /// Bytes of information in a new label, part by part between hyphens: the length of what looks like a code, a
 /// quarter of a word's (1 to 1.5 bits a letter), log2(10)/8 a digit of a number.
 pub(super) fn information(label: &[u8]) -> f64 {
@@ -230,6 +233,9 @@ pub(super) fn information(label: &[u8]) -> f64 {
 
 fn part_information(part: &[u8]) -> f64 {
     let length = part.len() as f64;
+    if !part.is_ascii() {
+        return length * RAW_SHARE;
+    }
     if part.iter().all(u8::is_ascii_digit) {
         return length * 0.415;
     }

@@ -23,7 +23,7 @@ pub struct Thresholds {
     /// Distinct names for each query. Popular names are asked again, with types A, AAAA and HTTPS; names that
     /// carry data are asked once, in the worst case with two types and a retry.
     pub unique_share: f64,
-    /// New names with 5 bytes or more in the slow sum, whatever their length, and their bytes: 0.67 B/s in the long run,
+    /// New names with 7 bytes or more in the slow sum, whatever their length, and their bytes: 0.67 B/s in the long run,
     /// which is 0.4 B/s of data in base32. Base rate: nodes and objects of a delivery network that a page needs come
     /// again, and come from many domains.
     pub short_names: f64,

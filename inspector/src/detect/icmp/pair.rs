@@ -17,6 +17,9 @@ const ID_WORDS: usize = 32;
 /// Sequence numbers no further apart than this, in either byte order, count as one sequence.
 const SEQ_STEP: u16 = 64;
 
+/// Fewer than this many steps back are packets out of order, and as many forward may have been lost.
+const SEQ_REORDER: u16 = 17;
+
 /// Least data behind a quoted datagram to count, bytes: stacks that quote Ethernet padding (up to 18), or that
 /// subtract the header (20) from the length they quote, stay below.
 const MIN_EXCESS: usize = 32;
@@ -147,8 +150,8 @@ pub(super) struct Pair {
     request_ids: [u64; ID_WORDS],
     ids: [u64; ID_WORDS],
     seqs: [u16; 4],
-    /// The last few identifiers with their last sequence numbers.
-    series: [(u16, u16); 4],
+    /// The last few identifiers with their last sequence numbers, of requests and of replies.
+    series: [[(u16, u16); 4]; 2],
     excess: u64,
     key: u64,
     halved_ns: u64,
@@ -169,7 +172,7 @@ impl Pair {
             request_ids: [0; ID_WORDS],
             ids: [0; ID_WORDS],
             seqs: [0; 4],
-            series: [(0, 0); 4],
+            series: [[(0, 0); 4]; 2],
             excess: 0,
             key,
             halved_ns: now_ns,
@@ -298,27 +301,28 @@ impl Pair {
         let is_known_id = is_set(&self.ids, id);
         // Somebody else's identifier in the middle of a series: a new pinger begins at its start.
         let goes_on = |then: u16| {
-            matches!(seq.wrapping_sub(then), 1..=3)
-                || matches!(seq.swap_bytes().wrapping_sub(then.swap_bytes()), 1..=3)
+            (1..SEQ_REORDER).contains(&seq.wrapping_sub(then))
+                || (1..SEQ_REORDER).contains(&seq.swap_bytes().wrapping_sub(then.swap_bytes()))
         };
-        let is_far_id = !self.series.iter().any(|(known, _)| is_near(id, *known));
+        let series = &mut self.series[usize::from(message.is_reply())];
+        let is_far_id = !series.iter().any(|(known, _)| is_near(id, *known));
         let is_first = matches!(seq, 0 | 1 | 0x0100);
-        let takes_over =
-            is_far_id && !is_first && self.series.first().is_some_and(|(_, then)| goes_on(*then));
+        let takes_over = is_far_id && !is_first && series.first().is_some_and(|(_, then)| goes_on(*then));
         // A series with known identifier whose numbers are anywhere, and one of another identifier that are.
         let is_odd_seq = !is_start && !is_known_seq;
         let is_jump =
             if is_known_id { is_odd_seq && self.tally.exchanges > 0 } else { is_odd_seq || takes_over };
-        let before = self.series.iter().find(|(known, _)| *known == id).map(|(_, then)| *then);
-        let is_back = !is_first && before.is_some_and(|then| (1..0x8000).contains(&then.wrapping_sub(seq)));
+        let before = series.iter().find(|(known, _)| *known == id).map(|(_, then)| *then);
+        let is_back =
+            !is_first && before.is_some_and(|then| (SEQ_REORDER..0x8000).contains(&then.wrapping_sub(seq)));
         set(&mut self.ids, id);
         self.seqs.rotate_right(1);
         self.seqs[0] = seq;
-        let place = self.series.iter().position(|(known, _)| *known == id).unwrap_or(self.series.len() - 1);
-        if let Some(newer) = self.series.get_mut(..=place) {
+        let place = series.iter().position(|(known, _)| *known == id).unwrap_or(series.len() - 1);
+        if let Some(newer) = series.get_mut(..=place) {
             newer.rotate_right(1);
         }
-        self.series[0] = (id, seq);
+        series[0] = (id, seq);
         self.tally.exchanges += 1;
         self.tally.jumps += u32::from(is_jump);
         self.tally.backs += u32::from(is_back);

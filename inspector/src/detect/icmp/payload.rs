@@ -157,6 +157,8 @@ pub(super) struct Memory {
 struct Fills {
     len: u32,
     seen: Vec<[u8; 2]>,
+    last: u8,
+    shift: u8,
 }
 
 /// Fills that are remembered.
@@ -171,7 +173,10 @@ impl Fills {
             return false;
         };
         let fill = [byte, next.wrapping_sub(byte)];
-        if is_other || self.seen.contains(&fill) {
+        // Some shift their fill by one with each packet.
+        let shift = byte.wrapping_sub(std::mem::replace(&mut self.last, byte));
+        let is_shifted = std::mem::replace(&mut self.shift, shift) == shift;
+        if is_other || is_shifted || self.seen.contains(&fill) {
             return false;
         }
         if self.seen.len() >= FILLS {
