@@ -254,16 +254,14 @@ fn may_carry(option: EdnsOption<'_>, is_query: bool) -> bool {
         return false;
     }
     match option.code {
-        // Name server identifier (RFC 5001): empty in queries, the same from each server.
-        3 => true,
+        // Name server identifier (RFC 5001), empty in queries and the same from each server; padding.
+        3 | 12 => true,
         // Client subnet (RFC 7871): as many bytes of an address as its length says.
         8 => !is_subnet(data),
         // Expiry (RFC 7314), cookie (RFC 7873), keep-alive (RFC 7828).
         9 => data.len() != 4,
         10 => !matches!(data.len(), 8 | 16..=40),
         11 => data.len() != 2,
-        // Padding.
-        12 => true,
         // Extended error (RFC 8914): a code and text, in responses.
         15 => is_query || std::str::from_utf8(data.get(2..).unwrap_or_default()).is_err(),
         0..=19 => false,

@@ -333,7 +333,7 @@ impl Detector for DnsVolume {
                     self.observe_message(observation, &message, findings);
                 }
             }
-            _ => {}
+            Content::Icmp(_) => {}
         }
     }
 

@@ -150,7 +150,7 @@ impl Clock {
         // All of NTS's messages end with an authenticator, but for answers of stratum 0, and what was cut off.
         let may_be_nts = m.stratum == 0 || is_cut || m.extensions().any(|(kind, _)| kind == Some(0x0404));
         for (kind, value) in m.extensions() {
-            let is_known = kind.is_some_and(|kind| is_known_field(kind) && !(is_nts(kind) && !may_be_nts));
+            let is_known = kind.is_some_and(|kind| is_known_field(kind) && (may_be_nts || !is_nts(kind)));
             if !is_known && self.extensions.is_new(value) {
                 is_new = true;
                 self.extension_bytes += u64::try_from(value.len()).unwrap_or(0);

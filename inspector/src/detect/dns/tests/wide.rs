@@ -1,6 +1,7 @@
 //! Addresses, short names, many domains, other ports, and what goes behind messages: covert and alike.
 
 use super::*;
+use crate::detect::dns::fixture::query;
 
 fn address(bench: &mut Bench) -> [u8; 4] {
     let mut byte = || u8::try_from(bench.random(220)).unwrap() + 1;
@@ -120,7 +121,7 @@ fn data_behind_messages_and_in_broken_options_alerts() {
     let mut bench = Bench::new();
     for _ in 0..20 {
         let code = bench.base32(32);
-        let message = [crate::detect::dns::fixture::query("www.example.com"), code.into_bytes()].concat();
+        let message = [query("www.example.com"), code.into_bytes()].concat();
         bench.packet(true, 17, &message);
         bench.wait(2.0);
     }
@@ -144,7 +145,7 @@ fn options_as_their_standards_have_them_and_zeros_behind_are_silent() {
         bench.ask_with_option("www.example.com", 10, cookie.as_bytes());
         bench.ask_with_option("www.example.com", 8, &[0, 1, 24, 0, i, 7, 9]);
         bench.ask_with_option("www.example.com", 12, &[0; 60]);
-        let message = [crate::detect::dns::fixture::query("www.example.com"), vec![0; 20]].concat();
+        let message = [query("www.example.com"), vec![0; 20]].concat();
         bench.packet(true, 17, &message);
         bench.wait(2.0);
     }
