@@ -173,3 +173,44 @@ fn other_protocols_in_websockets_alert_and_messages_of_applications_do_not() {
         assert_eq!(websocket(message).findings, [], "{message:?}");
     }
 }
+
+#[test]
+fn names_of_programs_parameters_and_passwords_that_are_data_alert() {
+    let mut agents = bench();
+    let mut parameters = bench();
+    let mut passwords = bench();
+    for seed in 0..12 {
+        let code = code(75, seed);
+        agents.connect();
+        let request =
+            format!("GET / HTTP/1.1\r\nHost: www.example\r\nUser-Agent: Mozilla/5.0 {code}\r\n\r\n");
+        agents.send(true, request.as_bytes());
+        answer(&mut agents, 200, "Content-Type: text/html\r\n");
+        parameters.connect();
+        ask(&mut parameters, &format!("/a?q={}", URL_SAFE_NO_PAD.encode(ciphertext(90, seed))), "");
+        answer(&mut parameters, 200, "Content-Type: text/html\r\n");
+        passwords.connect();
+        ask(&mut passwords, "/", &format!("Authorization: Basic {code}\r\n"));
+        answer(&mut passwords, 200, "Content-Type: text/html\r\n");
+    }
+    for (name, bench) in [("agents", agents), ("parameters", parameters), ("passwords", passwords)] {
+        assert!(bench.alerts() >= 1, "{name}: {:?}", bench.findings);
+    }
+}
+
+#[test]
+fn signed_links_browsers_and_logins_are_silent() {
+    let mut bench = bench();
+    for seed in 0..30 {
+        bench.connect();
+        let path = format!("/v1/data?cursor={}&Signature={}", code(20, seed), hex(&ciphertext(200, seed)));
+        ask(&mut bench, &path, "Authorization: Basic YWRtaW46YSBsb25nIHBhc3N3b3JkIG9mIHdvcmRz\r\n");
+        answer(&mut bench, 200, "Content-Type: application/json\r\n");
+        let agent = format!("Mozilla/5.0 (Linux; Android 14; Pixel {seed}) AppleWebKit/537.36 Mobile");
+        let request =
+            format!("GET /?session={seed} HTTP/1.1\r\nHost: www.example\r\nUser-Agent: {agent}\r\n\r\n");
+        bench.send(true, request.as_bytes());
+        answer(&mut bench, 200, "Content-Type: text/html\r\n");
+    }
+    assert_eq!(bench.alerts(), 0, "{:?}", bench.findings);
+}
