@@ -75,6 +75,7 @@ const TCP: u8 = 6;
 const SYN: u8 = 2;
 const ACK: u8 = 16;
 const OPENVPN: u16 = 1194;
+const TEREDO: u16 = 3544;
 
 impl Conversation {
     /// A flow whose first head this is.
@@ -134,7 +135,7 @@ impl Conversation {
             self.is_known = true;
             return if protocol.kind == Kind::PeerToPeer { Told::PeerToPeer } else { Told::Nothing };
         }
-        if !is_tcp && super::inner::is_stranger(bytes, len) {
+        if super::inner::is_stranger(bytes, len) && !is_teredo(&self.key) {
             side.inner += 1;
             return Told::Evidence;
         }
@@ -193,6 +194,11 @@ impl Conversation {
             last_ns: self.last_ns,
         }
     }
+}
+
+/// IPv6 in UDP that says what it is by its port (RFC 4380).
+const fn is_teredo(key: &FlowKey) -> bool {
+    key.src_port == TEREDO || key.dst_port == TEREDO
 }
 
 impl Entry for Conversation {

@@ -45,7 +45,7 @@ static INNER: Signature = Signature {
     id: 9_104_001,
     rev: 1,
     detector: NAME,
-    title: "Tunnel inside UDP without a tunnel's header",
+    title: "Tunnel inside UDP or TCP without a tunnel's header",
     pattern: "EN5 Feature Structure Modulation",
     attack: "T1572",
     hint: "Find the process that holds this port; ask who runs the far end",
