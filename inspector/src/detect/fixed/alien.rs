@@ -12,7 +12,7 @@ use crate::findings::{Finding, Severity, Subject, Traffic};
 use crate::observation::Head;
 
 /// Where nobody answers, this many seconds must pass …
-const ONE_WAY_SECONDS: u64 = 20;
+const ONE_WAY_SECONDS: u64 = 10;
 /// … with at most this many datagrams in each: more is a flood, with the port as its target.
 const FLOOD: u64 = 20;
 
