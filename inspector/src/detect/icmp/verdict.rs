@@ -37,7 +37,7 @@ impl Reason {
     }
 }
 
-/// The finding that a pair's evidence amounts to, if it does and was not pushed a short while ago.
+/// The finding that a pair's evidence amounts to, if it does and it is time to push it.
 ///
 /// The score is 1 − ∏(1 − weight) over the reasons that crossed their thresholds: a reason alone scores its
 /// weight, independent reasons confirm each other. New data alone is a medium finding, since there are pingers
@@ -61,13 +61,9 @@ pub(super) fn judge(
         score if score >= thresholds.medium => Severity::Medium,
         _ => Severity::Low,
     };
-    if let Some((pushed, pushed_ns)) = pair.pushed
-        && severity <= pushed
-        && now_ns.saturating_sub(pushed_ns) < thresholds.repush_ns
-    {
+    if !pair.pace.is_due(severity, pair.estimated_bytes, now_ns) {
         return None;
     }
-    pair.pushed = Some((severity, now_ns));
     Some(Finding {
         signature: &SIGNATURE,
         subject: subject(),
@@ -81,7 +77,7 @@ pub(super) fn judge(
 }
 
 /// How many kinds of reasons there are.
-const REASONS: usize = 13;
+const REASONS: usize = 14;
 
 fn is_new(pair: &Pair, thresholds: &Thresholds) -> bool {
     pair.tally.new_payloads >= thresholds.new_payloads && pair.tally.new_bytes >= thresholds.new_bytes
@@ -117,6 +113,7 @@ fn reasons(pair: &Pair, limits: &Thresholds) -> [Reason; REASONS] {
     let are_fills_many = is_share(tally.fills, limits.fill_share);
     [
         Reason::of("inner_ip_headers", tally.inner, limits.inner_ip_headers, "packets", 0.75),
+        Reason::of("application_greetings", tally.greetings, limits.greetings, "packets", 0.7),
         Reason::of("replies_differing", tally.differing, limits.replies_differing, "packets", 0.8),
         Reason::of("changed_repeats", tally.changed, limits.changed_repeats, "packets", 0.7),
         Reason::of("new_bytes", tally.new_bytes, limits.new_bytes, "bytes", 0.65).only_if(is_new),
