@@ -39,9 +39,13 @@ impl<D: Detector> Wire<D> {
 
     /// An IPv4 packet.
     pub(super) fn ip(&mut self, src: [u8; 4], dst: [u8; 4], protocol: u8, segment: &[u8]) {
-        let bytes = ipv4(src, dst, protocol, segment);
+        self.packet(&ipv4(src, dst, protocol, segment));
+    }
+
+    /// An IPv4 packet as it is.
+    pub(super) fn packet(&mut self, bytes: &[u8]) {
         let len = u32::try_from(bytes.len()).unwrap();
-        let frame = SliceFrame::new(&bytes, len);
+        let frame = SliceFrame::new(bytes, len);
         let start = Start::Network { ethertype: 0x0800, offset: 0 };
         let Self { detector, findings, .. } = self;
         self.replay.packet(&frame, start, Origin::new(1, Direction::Ingress), self.now_ns, &mut |event| {
@@ -94,6 +98,15 @@ fn ends(to_server: bool, client_port: u16, server_port: u16) -> ([u8; 4], [u8; 4
     } else {
         (SERVER, CLIENT, server_port, client_port)
     }
+}
+
+/// The same packet with another identification.
+pub(super) fn identified(mut bytes: Vec<u8>, id: u16) -> Vec<u8> {
+    bytes[4..6].copy_from_slice(&id.to_be_bytes());
+    bytes[10..12].fill(0);
+    let sum = checksum(&bytes[..20]);
+    bytes[10..12].copy_from_slice(&sum);
+    bytes
 }
 
 /// Fills in the checksum of a TCP segment.

@@ -40,6 +40,7 @@ impl Track {
     pub(super) fn add(&mut self, entry: &SeriesEntry) {
         const SYN_RST: u8 = 6;
         if entry.tcp_flags & SYN_RST != 0 {
+            self.before = None;
             return;
         }
         if self.windows.len() == WINDOWS {
@@ -49,10 +50,13 @@ impl Track {
         if entry.timestamp == 0 {
             return;
         }
+        // What was sent again, or overtaken, is left out: a repetition's clock is ahead of what it comes before.
+        if self.before.is_some_and(|before| !is_in_order(&before, entry)) {
+            return;
+        }
         if let Some(before) = self.before.replace(*entry) {
             self.steps = self.steps.saturating_add(1);
-            let is_backward = is_behind(before.timestamp, entry.timestamp) && is_in_order(&before, entry);
-            self.backwards = self.backwards.saturating_add(u32::from(is_backward));
+            self.backwards += u32::from(is_behind(before.timestamp, entry.timestamp));
         }
     }
 
@@ -97,8 +101,14 @@ mod tests {
         for (seq, timestamp) in [(100, 10), (300, 12), (200, 11), (400, 13)] {
             track.add(&entry(seq, timestamp));
         }
-        assert_eq!((track.backwards, track.steps), (0, 3));
+        assert_eq!((track.backwards, track.steps), (0, 2));
         track.add(&entry(500, 12));
         assert_eq!(track.backwards, 1);
+        // One that was sent again, before one that was delayed.
+        let mut track = Track::default();
+        for (seq, timestamp) in [(100, 10), (500, 12), (200, 15), (600, 13), (700, 13)] {
+            track.add(&entry(seq, timestamp));
+        }
+        assert_eq!((track.backwards, track.steps), (0, 3));
     }
 }
