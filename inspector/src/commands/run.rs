@@ -64,7 +64,7 @@ async fn watch(args: &RunArgs) -> Result<(), RunError> {
     let listener = metrics::bind(&args.listen_address)?;
     let interfaces = dataplane::resolve(&args.interfaces).await?;
     let control = Control { sampler: sampling.sampler(), ..Control::default() };
-    let settings = Settings { control, ..Settings::default() };
+    let settings = Settings { control, egress: args.egress, ..Settings::default() };
     let plane = DataPlane::load(&settings)?;
 
     let context = Context {
