@@ -6,7 +6,7 @@ use inspector_common::{Class, FlowKey};
 use super::Detector;
 use super::pairing::Link;
 use super::table::{Entry, Table};
-use crate::dissect::protocol::{self, Message};
+use crate::dissect::protocol::Kind;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 use crate::observation::{FlowUpdate, Head, Observation};
 
@@ -124,7 +124,8 @@ impl DeclaredTunnel {
     }
 
     /// The tunnel that a packet belongs to, if it says so.
-    fn declared(&self, head: &Head<'_>) -> Option<&'static str> {
+    fn declared(&self, observation: &Observation<'_>) -> Option<&'static str> {
+        let head = &observation.head;
         let is_tcp = match head.class() {
             Class::Gre => return Some("GRE"),
             Class::IpInIp => return Some("IP in IP"),
@@ -140,12 +141,8 @@ impl DeclaredTunnel {
         };
         // A TCP flow has its handshake first.
         let is_early = head.meta.number <= self.thresholds.payloads + 3 * u32::from(is_tcp);
-        if !is_early || head.payload().is_empty() {
-            return None;
-        }
-        let ports = [head.meta.key.src_port, head.meta.key.dst_port];
-        let message = Message { bytes: head.payload(), len: head.payload_len(), is_tcp, ports };
-        protocol::tunnel(&message).map(|protocol| protocol.name)
+        let payload = observation.payload().filter(|_| is_early)?;
+        payload.protocol().filter(|protocol| protocol.kind == Kind::Tunnel).map(|protocol| protocol.name)
     }
 }
 
@@ -156,7 +153,7 @@ impl Detector for DeclaredTunnel {
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let head = &observation.head;
-        if let Some(name) = self.declared(head)
+        if let Some(name) = self.declared(observation)
             && let Some(tunnel) = self.tunnels.entry(Link::of(observation.key()), || Tunnel::new(name, head))
         {
             findings.push(tunnel.finding());

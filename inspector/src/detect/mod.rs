@@ -26,8 +26,6 @@ pub mod tcp_header;
 pub mod timing;
 pub mod tls;
 #[cfg(test)]
-mod traffic;
-#[cfg(test)]
 mod wire;
 
 use crate::findings::Finding;

@@ -27,6 +27,7 @@ use super::Detector;
 use super::masquerade::{Masquerade, Place};
 use super::table::Table;
 use crate::dissect::http::{Message, Start};
+use crate::dissect::payload::Body;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject};
 use crate::observation::Observation;
 
@@ -126,8 +127,12 @@ impl Http {
     }
 
     /// Looks into a connection that was turned into a tunnel.
-    fn look_inside(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) -> bool {
-        let payload = observation.head.payload();
+    fn look_inside(
+        &mut self,
+        observation: &Observation<'_>,
+        payload: &[u8],
+        findings: &mut Vec<Finding>,
+    ) -> bool {
         for to_server in [true, false] {
             let key = client_key(observation.key(), to_server);
             let Some(connection) = self.connections.get(&key) else { continue };
@@ -213,12 +218,12 @@ impl Detector for Http {
             return;
         }
         findings.extend(self.masquerade.observe(observation));
-        let payload = observation.head.payload();
-        if payload.is_empty() || self.look_inside(observation, findings) {
+        let Some(payload) = observation.payload() else { return };
+        if self.look_inside(observation, payload.message.bytes, findings) {
             return;
         }
-        if let Some(message) = Message::parse(payload) {
-            self.message(observation, &message, findings);
+        if let Body::Http(message) = &payload.body {
+            self.message(observation, message, findings);
         }
     }
 

@@ -1,18 +1,17 @@
 use super::super::http::{self, Http};
 use super::super::tls::{self as tls_detector, Tls};
-use super::super::traffic::Bench;
-use crate::detect::noise::tests::ciphertext;
+use crate::detect::wire::{Wire, noise};
 
-fn on_443() -> Bench<Tls> {
-    Bench::new(Tls::new(tls_detector::Thresholds::default()), 443)
+fn on_443() -> Wire<Tls> {
+    Wire::to(443, Tls::new(tls_detector::Thresholds::default()))
 }
 
-fn on_80() -> Bench<Http> {
-    Bench::new(Http::new(http::Thresholds::default()), 80)
+fn on_80() -> Wire<Http> {
+    Wire::to(80, Http::new(http::Thresholds::default()))
 }
 
 fn with(header: &[u8], len: usize, seed: u64) -> Vec<u8> {
-    [header, &ciphertext(len, seed)].concat()
+    [header, &noise(seed, len)].concat()
 }
 
 #[test]
@@ -20,8 +19,8 @@ fn ciphertext_on_port_80_alerts() {
     let mut bench = on_80();
     bench.connect();
     for seed in 0..4 {
-        bench.send(true, &ciphertext(200, seed));
-        bench.send(false, &ciphertext(900, seed + 100));
+        bench.send(true, &noise(seed, 200));
+        bench.send(false, &noise(seed + 100, 900));
     }
     assert_eq!(bench.alerts(), 1, "{:?}", bench.findings);
 }
@@ -55,12 +54,12 @@ fn framed_ciphertext_one_way_and_tls_data_without_a_handshake_alert_on_443() {
 fn ciphertext_in_datagrams_alerts_on_443_and_quic_does_not() {
     let mut covert = on_443();
     for seed in 0..12 {
-        covert.datagram(seed % 2 == 0, &ciphertext(300, seed));
+        covert.datagram(seed % 2 == 0, &noise(seed, 300));
     }
     assert_eq!(covert.alerts(), 1, "{:?}", covert.findings);
     let (mut quic, mut middle) = (on_443(), on_443());
     for seed in 0..12 {
-        let mut short = ciphertext(300, seed);
+        let mut short = noise(seed, 300);
         short[0] = short[0] & 0x3f | 0x40;
         middle.datagram(seed % 2 == 0, &short);
         let initial = with(&[0xc0 | short[1] & 0x3f, 0, 0, 0, 1], 1200, seed);
@@ -105,8 +104,8 @@ fn protocols_with_headers_text_and_connections_seen_from_the_middle_are_silent()
     }
     let mut middle = on_80();
     for seed in 0..8 {
-        middle.send(true, &ciphertext(300, seed));
-        middle.send(false, &ciphertext(300, seed + 50));
+        middle.send(true, &noise(seed, 300));
+        middle.send(false, &noise(seed + 50, 300));
     }
     assert_eq!(middle.findings, []);
 }
