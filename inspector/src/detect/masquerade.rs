@@ -32,8 +32,10 @@ const UNFIXED: u32 = 2;
 const DATAGRAMS: u32 = 5;
 /// Bytes of a payload from which it is judged: 3 of them are as many as `custom-protocol` asks for with 6 shorter ones.
 const JUDGED: usize = 48;
-/// Payloads of a side in which a protocol may introduce itself.
-const GREETINGS: u32 = 4;
+/// Payloads of a side in which a protocol may introduce itself, in a stream and in datagrams. A channel's own are
+/// taken for such an introduction once in 100 times at worst, each.
+const GREETINGS: u32 = 2;
+const GREETING_DATAGRAMS: u32 = 4;
 /// Places at which common bytes are looked for.
 const PLACES: usize = 8;
 
@@ -209,8 +211,10 @@ impl Masquerade {
             return None;
         }
         side.add(payload.message.bytes, payload.message.len);
-        connection.is_known = side.payloads <= GREETINGS && is_introduced(payload);
-        let (signature, evidence) = connection.verdict(self.place, key.protocol == UDP)?;
+        let is_udp = key.protocol == UDP;
+        let greetings = if is_udp { GREETING_DATAGRAMS } else { GREETINGS };
+        connection.is_known = side.payloads <= greetings && is_introduced(payload);
+        let (signature, evidence) = connection.verdict(self.place, is_udp)?;
         connection.is_reported = true;
         Some(connection.finding(signature, evidence, Subject::of(key, to_server)))
     }

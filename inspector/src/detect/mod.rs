@@ -57,15 +57,37 @@ pub trait Detector: Send {
     fn occupancy(&self) -> (usize, usize);
 }
 
+/// What an operator knows of their network, and the detectors don't.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Suffixes of names that are not judged.
+    pub benign_suffixes: dns::BenignSuffixes,
+    /// What declared tunnels ask of the operator.
+    pub tunnels: declared::TunnelPolicy,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { benign_suffixes: dns::BenignSuffixes::built_in(), tunnels: declared::TunnelPolicy::default() }
+    }
+}
+
+/// The names of all detectors.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    all(&Settings::default()).iter().map(|detector| detector.name()).collect()
+}
+
 /// Every detector, at its default thresholds.
 #[must_use]
-pub fn all() -> Vec<Box<dyn Detector>> {
+pub fn all(settings: &Settings) -> Vec<Box<dyn Detector>> {
+    let Settings { benign_suffixes, tunnels } = settings.clone();
     vec![
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
-        Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
+        Box::new(dns::DnsVolume::with_benign(dns::Thresholds::default(), benign_suffixes)),
         Box::new(injection::Injection::new(injection::Thresholds::default())),
         Box::new(custom::CustomProtocol::new(custom::Thresholds::default())),
-        Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default())),
+        Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default(), tunnels)),
         Box::new(fixed::FixedFormat::new(fixed::Thresholds::default())),
         Box::new(http::Http::new(http::Thresholds::default())),
         Box::new(tls::Tls::new(tls::Thresholds::default())),

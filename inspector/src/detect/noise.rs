@@ -1,9 +1,9 @@
 //! Whether bytes look like ciphertext: uniform and independent, without structure.
 //!
 //! Five statistics that suit few bytes, each held against what `n` uniform bytes have. Every bound is 3.5 standard
-//! deviations off: uniform bytes are beyond one of them once in some 500 times ([`tests`] measure it), at any
-//! length. That is what a detector has to allow for; text, counters, padding, and anything with a header in it of
-//! more than a few bytes fail.
+//! deviations off, which uniform bytes exceed once in 2,000 times; one of them they exceed once in 340 to 780 times,
+//! by length (simulated, 100,000 times each). That is what a detector has to allow for; text, counters, padding, and
+//! anything with a header of more than a few bytes fail.
 //!
 //! - Set bits, binomial: mean `4n`, variance `2n`. It is the first test that the Great Firewall applies (Wu et al.,
 //!   USENIX Security 2023), with a bound that follows from the length.
@@ -85,7 +85,7 @@ mod tests {
     fn uniform_bytes_of_any_length_pass() {
         for len in [24, 32, 48, 64, 100, 200, 300, 536, 1400] {
             let passed = (0..5000).filter(|seed| is_uniform(&noise(*seed, len))).count();
-            assert!(passed >= 4980, "{passed} of 5000 with {len} bytes");
+            assert!(passed >= 4970, "{passed} of 5000 with {len} bytes");
         }
         assert!(!is_uniform(&noise(1, 23)));
     }
