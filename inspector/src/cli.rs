@@ -117,18 +117,18 @@ impl RunSettings {
         if !interfaces.is_empty() {
             run.interfaces.clone_from(interfaces);
         }
-        put(mode, &mut run.mode);
-        put(egress, &mut run.egress);
-        put(sample, &mut run.sample);
-        put(sample_seed, &mut run.sample_seed);
+        put(mode.as_ref(), &mut run.mode);
+        put(egress.as_ref(), &mut run.egress);
+        put(sample.as_ref(), &mut run.sample);
+        put(sample_seed.as_ref(), &mut run.sample_seed);
         run.eve = eve.clone().or(run.eve);
-        put(listen_address, &mut web.listen_address);
-        put(telemetry_path, &mut web.telemetry_path);
+        put(listen_address.as_ref(), &mut web.listen_address);
+        put(telemetry_path.as_ref(), &mut web.telemetry_path);
         Ok(Config { run, web, dns, tunnels, mute })
     }
 }
 
-fn put<T: Clone>(value: &Option<T>, place: &mut T) {
+fn put<T: Clone>(value: Option<&T>, place: &mut T) {
     if let Some(value) = value {
         place.clone_from(value);
     }

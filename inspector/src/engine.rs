@@ -29,7 +29,7 @@ impl Engine {
     /// An engine with an operator's settings, that does not report what is muted.
     #[must_use]
     pub fn with(settings: &Settings, mutes: Vec<Mute>) -> Self {
-        let (detectors, deduper) = (detect::all(settings), Deduper::default().muting(mutes));
+        let (detectors, deduper) = (detect::with(settings), Deduper::default().muting(mutes));
         Self { detectors, deduper, findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
     }
 

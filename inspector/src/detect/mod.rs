@@ -75,12 +75,18 @@ impl Default for Settings {
 /// The names of all detectors.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
-    all(&Settings::default()).iter().map(|detector| detector.name()).collect()
+    all().iter().map(|detector| detector.name()).collect()
 }
 
-/// Every detector, at its default thresholds.
+/// Every detector, at its default thresholds and settings.
 #[must_use]
-pub fn all(settings: &Settings) -> Vec<Box<dyn Detector>> {
+pub fn all() -> Vec<Box<dyn Detector>> {
+    with(&Settings::default())
+}
+
+/// Every detector, at its default thresholds, with an operator's settings.
+#[must_use]
+pub fn with(settings: &Settings) -> Vec<Box<dyn Detector>> {
     let Settings { benign_suffixes, tunnels } = settings.clone();
     vec![
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
