@@ -74,9 +74,7 @@ fn open_vpn(m: &Message<'_>) -> bool {
                 .iter()
                 .any(|digest| m.be32(at + 9 + digest).is_some_and(|id| id == 1 || id == 2));
             let wrapped = m.has(at + 9, &[0, 0, 0, 1]) || m.has(at + 9, &[0x0f, 0, 0, 1]);
-            // One packet that is all there is, in TCP, with less than the longest digest brings.
-            let is_alone = m.is_tcp && m.is_length(m.be16(0), 2) && (opcode == 10 || m.len <= 128);
-            is_plain || authenticated || wrapped || is_alone
+            is_plain || authenticated || wrapped
         }
         _ => false,
     }
