@@ -4,3 +4,4 @@ pub mod entropy;
 pub mod modes;
 pub mod resultant;
 pub mod spread;
+pub mod von_neumann;
