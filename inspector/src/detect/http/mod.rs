@@ -72,6 +72,8 @@ pub struct Http {
     thresholds: Thresholds,
     accounts: Table<Who, Account>,
     connections: Table<FlowKey, Connection>,
+    /// Whether any connection became a tunnel: on many networks none ever does.
+    has_tunnels: bool,
     masquerade: Masquerade,
 }
 
@@ -82,7 +84,7 @@ impl Http {
         let accounts = Table::new(thresholds.accounts);
         let connections = Table::new(thresholds.connections);
         let masquerade = Masquerade::new(Place::Http, thresholds.connections);
-        Self { thresholds, accounts, connections, masquerade }
+        Self { thresholds, accounts, connections, has_tunnels: false, masquerade }
     }
 
     fn message(&mut self, observation: &Observation<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
@@ -114,6 +116,7 @@ impl Http {
                     Use::Asked(Inside::Connect) if status / 100 == 2 => Use::Open(Inside::Connect),
                     _ => Use::Messages,
                 };
+                self.has_tunnels |= matches!(connection.used_for, Use::Open(_));
                 let asked = std::mem::take(&mut connection.asked);
                 account.response(status, message, asked, &self.thresholds);
             }
@@ -133,6 +136,9 @@ impl Http {
         payload: &[u8],
         findings: &mut Vec<Finding>,
     ) -> bool {
+        if !self.has_tunnels {
+            return false;
+        }
         for to_server in [true, false] {
             let key = client_key(observation.key(), to_server);
             let Some(connection) = self.connections.get(&key) else { continue };

@@ -149,7 +149,7 @@ fn comb(gaps: &[f64], limits: &Thresholds) -> Option<Verdict> {
     let few: Vec<f64> = typed.iter().copied().step_by(typed.len().div_ceil(FEW)).collect();
     let fits = periods
         .take_while(|&period| period <= PERIODS_US.1)
-        .filter(|&period| resultant::length(&few, period) >= limits.resultant / 2.0)
+        .filter(|&period| resultant::rough_length(&few, period) >= limits.resultant / 2.0)
         .map(|period| (resultant::length(&typed, period), period));
     let (length, period) = fits.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (length >= limits.resultant).then(|| Verdict {
