@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use inspector_tests::capture::{pcap, timed_pcap, tunnels};
+use inspector_tests::kernel::frames::Random;
 use inspector_tests::lab::{Ended, Scratch, binary};
 
 fn inspector(arguments: &[&str]) -> Ended {
@@ -133,25 +134,23 @@ fn coded_questions() -> Vec<u8> {
 
 /// Questions for names that never repeat, of one client.
 fn coded_questions_under(domain: &[u8]) -> Vec<u8> {
-    let mut state = 7_u64;
-    let mut letter = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        b"abcdefghijklmnopqrstuvwxyz234567"[usize::try_from(state >> 59).unwrap()]
-    };
-    let question = |id: u16, letter: &mut dyn FnMut() -> u8| {
+    let mut random = Random(7);
+    let mut question = |id: u16| {
         let mut dns = id.to_be_bytes().to_vec();
         dns.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 50]);
-        dns.extend((0..50).map(|_| letter()));
+        dns.extend((0..50).map(|_| b"abcdefghijklmnopqrstuvwxyz234567"[random.below(32)]));
         dns.extend(domain);
         dns.extend([0, 1, 0, 1]);
-        let udp_len = u16::try_from(dns.len() + 8).unwrap();
+        let [udp, ip] = [8, 28].map(|headers| {
+            let [.., high, low] = (dns.len() + headers).to_be_bytes();
+            [high, low]
+        });
         let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
-        frame.extend((udp_len + 20).to_be_bytes());
-        frame.extend([0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 192, 0, 2, 53]);
-        frame.extend([40_000, 53, udp_len, 0].map(u16::to_be_bytes).concat());
-        frame.extend(dns);
+        frame.extend(ip);
+        frame.extend([0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 192, 0, 2, 53, 0x9c, 0x40, 0, 53]);
+        frame.extend([&udp[..], &[0, 0], &dns].concat());
         frame
     };
-    let frames: Vec<_> = (1..=60).map(|id| question(id, &mut letter)).collect();
+    let frames: Vec<_> = (1..=60).map(&mut question).collect();
     pcap(&frames)
 }

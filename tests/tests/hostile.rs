@@ -106,9 +106,10 @@ fn packets(file: &Path) -> Vec<(Vec<u8>, u32, Start)> {
     while let Ok(Some(packet)) = capture.next_packet() {
         let start = match packet.start() {
             capture::Start::Ethernet => Start::Ethernet,
-            capture::Start::Network { ethertype, offset } => {
-                Start::Network { ethertype, offset: u32::try_from(offset).unwrap() }
-            }
+            capture::Start::Network { ethertype, offset } => match u32::try_from(offset) {
+                Ok(offset) => Start::Network { ethertype, offset },
+                Err(_) => continue,
+            },
             capture::Start::Other => continue,
         };
         packets.push((packet.data.to_vec(), packet.wire_len, start));
@@ -232,20 +233,9 @@ fn heads_that_contradict_themselves() {
 }
 
 fn entry(random: &mut Random) -> SeriesEntry {
-    SeriesEntry {
-        gap_us: u32::try_from(random.draw() >> 32).unwrap() >> random.below(32),
-        seq: u32::try_from(random.draw() >> 32).unwrap(),
-        timestamp: u32::try_from(random.draw() >> 32).unwrap(),
-        flow_label: u32::try_from(random.draw() >> 44).unwrap(),
-        len: u16::try_from(random.draw() >> 48).unwrap(),
-        payload_len: u16::try_from(random.draw() >> 48).unwrap() >> random.below(16),
-        ip_id: u16::try_from(random.draw() >> 48).unwrap(),
-        window: u16::try_from(random.draw() >> 48).unwrap(),
-        checksum: u16::try_from(random.draw() >> 48).unwrap(),
-        ip_fragment: u16::try_from(random.draw() >> 48).unwrap(),
-        ttl: random.byte(),
-        tos: random.byte(),
-        tcp_flags: random.byte(),
-        flags: random.byte(),
-    }
+    let mut bytes = [0; size_of::<SeriesEntry>()];
+    bytes.fill_with(|| random.byte());
+    let entry: SeriesEntry = bytemuck::pod_read_unaligned(&bytes);
+    let (gap, payload) = (random.below(32), random.below(16));
+    SeriesEntry { gap_us: entry.gap_us >> gap, payload_len: entry.payload_len >> payload, ..entry }
 }
