@@ -10,6 +10,7 @@ pub mod features;
 mod flows;
 mod heads;
 mod interface;
+mod known;
 pub mod link;
 pub mod privilege;
 mod seats;
@@ -44,6 +45,7 @@ use attach::Attached;
 use features::Feature;
 use flows::Flows;
 use heads::Heads;
+use known::Known;
 use series::SeriesMap;
 use sys::MapValue;
 
@@ -93,6 +95,7 @@ pub struct DataPlane {
     ebpf: Ebpf,
     heads: Heads,
     flows: Flows,
+    known: Known,
     flow_capacity: u32,
     series: SeriesMap,
     accounts: Accounts,
@@ -141,6 +144,7 @@ impl DataPlane {
         let mut plane = Self {
             heads: Heads::new(take(&mut ebpf, "HEADS")?)?,
             flows: Flows::new(take(&mut ebpf, FLOWS_MAP)?)?,
+            known: Known::new(take(&mut ebpf, "KNOWN")?)?,
             flow_capacity: flow_entries.unwrap_or(FLOW_ENTRIES),
             series: SeriesMap::new(take(&mut ebpf, "SERIES")?)?,
             accounts: Accounts::new(take(&mut ebpf, "ACCOUNTS")?)?,
@@ -273,6 +277,8 @@ impl DataPlane {
             let is_final = patience.is_over(record, now_ns);
             if is_final {
                 over.push(*key);
+            } else {
+                self.known.found(key);
             }
             if is_final || record.last_ns >= since_ns {
                 if let Some(slot) = record.series.checked_sub(1) {
@@ -282,6 +288,7 @@ impl DataPlane {
             }
         })?;
         self.flows.remove(&over)?;
+        self.known.age()?;
         slots.sort_unstable();
         slots.dedup();
         self.series.read(&slots, &mut sink)?;
