@@ -9,8 +9,8 @@ use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_log_ebpf::warn;
 use inspector_common::class::CLASS_SLOTS;
 use inspector_common::{
-    Account, FlowKey, InterfaceSlot, Origin, SeriesSlot, Start, Step, Tally, Wanted, classify_inner,
-    classify_into,
+    Account, Features, FlowKey, InterfaceSlot, Origin, SeriesSlot, Start, Step, Tally, Wanted,
+    classify_inner, classify_into,
 };
 
 use crate::frame::{Buffer, masked};
@@ -30,7 +30,7 @@ pub(crate) fn frame<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch) {
     classify_frame::<B>(ctx, scratch);
     one_packet::<B>(ctx, scratch, account);
     read_back();
-    if scratch.packet.inner.offset != 0 {
+    if maps::FEATURES.load().has(Features::INNER) && scratch.packet.inner.offset != 0 {
         classify_carried::<B>(ctx, scratch);
         one_packet::<B>(ctx, scratch, account);
     }
@@ -71,7 +71,9 @@ fn one_packet<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch, account: &
         accounted::<B>(ctx, scratch, account);
     }
     read_back();
-    if let Some(wanted) = Wanted::by_step(&scratch.packet, scratch.step) {
+    if maps::FEATURES.load().has(Features::HEADS)
+        && let Some(wanted) = Wanted::by_step(&scratch.packet, scratch.step)
+    {
         scratch.wanted = wanted;
         head::hand_on::<B>(ctx, scratch, account);
     }
@@ -127,8 +129,10 @@ fn flow(scratch: &mut Scratch) -> Tally {
         let record = unsafe { &mut *record };
         let now_ns = if record.series == 0 { now_ns } else { exactly_now_ns() };
         *step = record.update(packet, now_ns);
-        read_back();
-        record.series(packet, now_ns, maps::SERIES_MIN_GAP.load(), series);
+        if maps::FEATURES.load().has(Features::SERIES) {
+            read_back();
+            record.series(packet, now_ns, maps::SERIES_MIN_GAP.load(), series);
+        }
         return Tally::FlowUpdated;
     }
     if !budget.admit_flow(now_ns, &maps::LIMITS.load()) {

@@ -18,8 +18,8 @@ use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use inspector_common::flow::{FLOW_ENTRIES, KNOWN_PAGES, KnownPage};
 use inspector_common::series::{SERIES_MIN_GAP_NS, SERIES_SLOTS};
 use inspector_common::{
-    Account, Budget, FlowKey, FlowRecord, InterfaceSlot, Limits, Origin, Packet, Sampler, SeriesSlot, Step,
-    Wanted,
+    Account, Budget, Features, FlowKey, FlowRecord, InterfaceSlot, Limits, Origin, Packet, Sampler,
+    SeriesSlot, Step, Wanted,
 };
 
 /// Whether the kernel has `bpf_ktime_get_coarse_ns` (Linux 5.11 on); set by the loader. A constant to
@@ -30,6 +30,10 @@ pub(crate) static HAS_COARSE_CLOCK: Global<u32> = Global::new(0);
 /// Most heads and new flows a window and CPU; set by the loader.
 #[unsafe(no_mangle)]
 pub(crate) static LIMITS: Global<Limits> = Global::new(Budget::DEFAULT_LIMITS);
+
+/// What is done beside counting, classifying and flow records; set by the loader. Constant, too.
+#[unsafe(no_mangle)]
+pub(crate) static FEATURES: Global<Features> = Global::new(Features::ALL);
 
 /// Least mean gap of flows with a series, nanoseconds; set by the loader.
 #[unsafe(no_mangle)]

@@ -11,6 +11,7 @@ pub mod declared;
 pub mod dns;
 pub mod fixed;
 mod header;
+mod hops;
 pub mod http;
 pub mod icmp;
 pub mod injection;
@@ -22,11 +23,14 @@ mod masquerade;
 mod noise;
 pub(crate) mod novelty;
 pub mod order;
+mod pace;
 pub(crate) mod pairing;
+pub mod rate;
 pub mod retransmission;
 mod shape;
 pub mod size;
 pub mod smb;
+pub mod source_port;
 pub(crate) mod table;
 pub mod tcp_header;
 pub mod timing;
@@ -115,5 +119,7 @@ pub fn with(settings: &Settings) -> Vec<Box<dyn Detector>> {
         Box::new(size::PacketLength::new(size::Thresholds::default())),
         Box::new(knock::PortKnock::new(knock::Thresholds::default())),
         Box::new(address::DstAddress::new(address::Thresholds::default())),
+        Box::new(source_port::SourcePort::new(source_port::Thresholds::default())),
+        Box::new(rate::PacketRate::new(rate::Thresholds::default())),
     ]
 }

@@ -35,6 +35,13 @@ impl Alphabet {
         u32::try_from(self.counts.len()).unwrap_or(u32::MAX)
     }
 
+    /// How many distinct values there are if so many low bits are left out.
+    pub(in crate::detect) fn distinct_above(&self, bits: u32) -> u32 {
+        let mut values: Vec<u64> = self.counts.iter().map(|(value, _)| value >> bits).collect();
+        values.dedup();
+        u32::try_from(values.len()).unwrap_or(u32::MAX)
+    }
+
     /// How many values were added.
     pub(in crate::detect) const fn total(&self) -> u32 {
         self.total
@@ -84,6 +91,15 @@ mod tests {
         assert!((of(&[1, 1, 1, 2]) - 0.811_278).abs() < 1e-6);
         assert!(of(&[7, 7, 7]).abs() < 1e-12);
         assert!(of(&[]).abs() < 1e-12);
+    }
+
+    #[test]
+    fn low_bits_can_be_left_out() {
+        let mut alphabet = Alphabet::default();
+        for value in [0, 1, 2, 3, 4, 9] {
+            alphabet.add(value);
+        }
+        assert_eq!([0, 2, 8].map(|bits| alphabet.distinct_above(bits)), [6, 3, 1]);
     }
 
     #[test]
