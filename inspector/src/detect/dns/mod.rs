@@ -23,7 +23,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use benign::{BUILT_IN, BenignSuffixes};
+pub use benign::{BUILT_IN, BenignSuffixes, SuffixError};
 pub use thresholds::Thresholds;
 
 use self::account::Account;
@@ -328,12 +328,12 @@ impl Detector for DnsVolume {
             Content::Opaque if observation.head.class() == inspector_common::Class::Dns => {
                 self.observe_stream(observation, false, findings);
             }
-            Content::Opaque => {
+            Content::Payload(_) => {
                 if let Some(message) = elsewhere::message(&observation.head) {
                     self.observe_message(observation, &message, findings);
                 }
             }
-            Content::Icmp(_) => {}
+            Content::Icmp(_) | Content::Opaque => {}
         }
     }
 

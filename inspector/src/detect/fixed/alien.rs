@@ -3,10 +3,11 @@
 use inspector_common::FlowKey;
 
 use super::{ALIEN, Thresholds, evidence, finding};
-use crate::detect::custom::looks_random;
+use crate::detect::noise;
 use crate::detect::novelty::Recent;
 use crate::detect::table::Entry;
 use crate::dissect::dns;
+use crate::dissect::payload::Payload;
 use crate::dissect::protocol::{self, Message};
 use crate::findings::{Evidence, Finding, Severity, Subject, Traffic};
 use crate::observation::Head;
@@ -45,7 +46,7 @@ impl Alien {
         }
     }
 
-    pub(super) fn add(&mut self, head: &Head<'_>, fits: bool) {
+    pub(super) fn add(&mut self, head: &Head<'_>, payload: &Payload<'_>, fits: bool) {
         let key = &head.meta.key;
         let to_server = key.src == self.key.src;
         self.traffic.add(to_server, head.meta.wire_len, head.meta.time_ns);
@@ -53,15 +54,15 @@ impl Alien {
             self.fitting = self.fitting.saturating_add(1);
             return;
         }
-        let bytes = head.payload();
         // By its bytes alone; lines of text say nothing on a port of a binary protocol.
-        let message = Message { bytes, len: head.payload_len(), is_tcp: false, ports: [0; 2] };
+        let message = Message { ports: [0; 2], ..payload.message };
         self.is_known |= self.novel == [0; 2]
+            && !is_disguised(self.key.dst_port, payload.message.bytes)
             && protocol::recognise(&message).is_some_and(|protocol| protocol.name != "text");
-        if self.recent.is_new(bytes) {
+        if self.recent.is_new(payload.message.bytes) {
             let novel = &mut self.novel[usize::from(!to_server)];
             *novel = novel.saturating_add(1);
-            self.bytes += u64::from(head.payload_len());
+            self.bytes += u64::from(payload.message.len);
         }
     }
 
@@ -130,5 +131,5 @@ pub(super) fn is_disguised(port: u16, payload: &[u8]) -> bool {
         (161 | 162, _) => payload.get(5..40).unwrap_or_default(),
         _ => return false,
     };
-    looks_random(rest)
+    noise::is_uniform(rest)
 }

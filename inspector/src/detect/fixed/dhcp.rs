@@ -11,7 +11,7 @@ use foldhash::quality::FixedState;
 use super::field::Field;
 use super::names::is_code;
 use super::{OPTIONS, Thresholds};
-use crate::detect::custom::looks_random;
+use crate::detect::noise;
 use crate::detect::table::Table;
 use crate::dissect::dhcp::Message;
 use crate::findings::Finding;
@@ -72,7 +72,7 @@ pub(super) fn observe(
 
 /// Whether a value is random throughout, or a code of such: neither words nor made of parts.
 fn is_opaque(value: &[u8]) -> bool {
-    (looks_random(value) && !is_list(value)) || is_code(value)
+    (noise::is_uniform(value) && !is_list(value)) || is_code(value)
 }
 
 /// A list of code, length and value that ends where the value does, as vendors' options are.

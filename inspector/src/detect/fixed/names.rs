@@ -9,8 +9,8 @@ use foldhash::quality::FixedState;
 
 use super::field::Field;
 use super::{TEXTS, Thresholds};
-use crate::detect::custom::looks_random;
 use crate::detect::http::token::{self, Place};
+use crate::detect::noise;
 use crate::detect::table::Table;
 use crate::dissect::snmp;
 use crate::findings::Finding;
@@ -30,7 +30,7 @@ const COMMUNITY_LEN: usize = 16;
 pub(super) fn is_code(value: &[u8]) -> bool {
     let mut bytes = 0_u32;
     token::each(value, Place::Path, |token| bytes = bytes.saturating_add(token.bytes));
-    bytes >= CODE_BYTES || (!value.is_ascii() && looks_random(value))
+    bytes >= CODE_BYTES || (!value.is_ascii() && noise::is_uniform(value))
 }
 
 /// Looks at a datagram of one of the ports that have texts.

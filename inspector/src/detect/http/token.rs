@@ -157,7 +157,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
-    use crate::detect::noise::tests::{ciphertext, hex};
+    use crate::detect::wire::{hex, noise};
 
     fn bytes(value: &str, place: Place) -> Vec<u32> {
         let mut all = Vec::new();
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn codes_of_ciphertext_are_found() {
         let found = |code: fn(&[u8]) -> String, len: usize| {
-            (0..500).filter(|seed| bytes(&code(&ciphertext(len, *seed)), Place::Field).len() == 1).count()
+            (0..500).filter(|seed| bytes(&code(&noise(*seed, len)), Place::Field).len() == 1).count()
         };
         assert!(found(|b| STANDARD.encode(b), 96) >= 480);
         assert!(found(|b| URL_SAFE_NO_PAD.encode(b), 30) >= 450);
@@ -194,9 +194,9 @@ mod tests {
 
     #[test]
     fn numbers_escapes_and_prose_count_where_they_must_be_data() {
-        let digits: String = ciphertext(72, 3).iter().map(|byte| char::from(b'0' + byte % 10)).collect();
+        let digits: String = noise(3, 72).iter().map(|byte| char::from(b'0' + byte % 10)).collect();
         assert_eq!(bytes(&digits, Place::Path), [30]);
-        let escaped: String = hex(&ciphertext(60, 4))
+        let escaped: String = hex(&noise(4, 60))
             .as_bytes()
             .chunks(2)
             .flat_map(|pair| ['%', char::from(pair[0]), char::from(pair[1])])
