@@ -11,6 +11,7 @@ pub mod declared;
 pub mod dns;
 pub mod fixed;
 mod header;
+mod hops;
 pub mod http;
 pub mod icmp;
 pub mod injection;
@@ -23,10 +24,12 @@ mod noise;
 pub(crate) mod novelty;
 pub mod order;
 pub(crate) mod pairing;
+pub mod rate;
 pub mod retransmission;
 mod shape;
 pub mod size;
 pub mod smb;
+pub mod source_port;
 pub(crate) mod table;
 pub mod tcp_header;
 pub mod timing;
@@ -89,5 +92,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(size::PacketLength::new(size::Thresholds::default())),
         Box::new(knock::PortKnock::new(knock::Thresholds::default())),
         Box::new(address::DstAddress::new(address::Thresholds::default())),
+        Box::new(source_port::SourcePort::new(source_port::Thresholds::default())),
+        Box::new(rate::PacketRate::new(rate::Thresholds::default())),
     ]
 }

@@ -69,6 +69,7 @@ impl<D: Detector> Wire<D> {
         segment.extend(seq.to_be_bytes());
         segment.extend([0, 0, 0, u8::from(flags & ACK != 0), 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
         segment.extend(payload);
+        complete(src, dst, &mut segment);
         self.ip(src, dst, 6, &segment);
     }
 
@@ -95,15 +96,30 @@ fn ends(to_server: bool, client_port: u16, server_port: u16) -> ([u8; 4], [u8; 4
     }
 }
 
+/// Fills in the checksum of a TCP segment.
+pub(super) fn complete(src: [u8; 4], dst: [u8; 4], segment: &mut [u8]) {
+    segment[16..18].fill(0);
+    let len = u16::try_from(segment.len()).unwrap().to_be_bytes();
+    let sum = checksum(&[&src[..], &dst, &[0, 6], &len, segment].concat());
+    segment[16..18].copy_from_slice(&sum);
+}
+
+/// The Internet checksum (RFC 1071).
+pub(super) fn checksum(bytes: &[u8]) -> [u8; 2] {
+    let word = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
+    let sum: u32 = bytes.chunks(2).map(word).sum();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    (!u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap()).to_be_bytes()
+}
+
 /// An IPv4 datagram with a checksum.
 pub(super) fn ipv4(src: [u8; 4], dst: [u8; 4], protocol: u8, segment: &[u8]) -> Vec<u8> {
     let [high, low] = u16::try_from(20 + segment.len()).unwrap().to_be_bytes();
     let mut bytes = vec![0x45, 0, high, low, 0, 1, 0, 0, 64, protocol, 0, 0];
     bytes.extend(src);
     bytes.extend(dst);
-    let sum: u32 = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
-    let [high, low] = (!u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap()).to_be_bytes();
-    (bytes[10], bytes[11]) = (high, low);
+    let sum = checksum(&bytes);
+    bytes[10..12].copy_from_slice(&sum);
     bytes.extend(segment);
     bytes
 }

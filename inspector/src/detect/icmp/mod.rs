@@ -7,6 +7,7 @@
 //! are the reasons for a finding ([`verdict`]). Errors quote what others sent and are judged only by what goes
 //! behind the quoted datagram ([`quote`]).
 
+mod inner;
 mod pair;
 mod payload;
 mod quote;
@@ -54,6 +55,8 @@ pub struct Thresholds {
     pub changed_repeats: u32,
     /// Messages that end with a whole IP packet, packets. Base rate: 0; by chance 1 in 2^31 (IPv4), 2^21 (IPv6).
     pub inner_ip_headers: u32,
+    /// Messages in which SSH, HTTP or TLS greets, packets. Base rate: 0.
+    pub greetings: u32,
     /// Lengths of new payloads. Base rate: 1; sweeps have hundreds, but their payloads are not new. Tells only
     /// together with other reasons.
     pub lengths: u32,
@@ -94,6 +97,7 @@ impl Default for Thresholds {
             replies_differing: 2,
             changed_repeats: 3,
             inner_ip_headers: 1,
+            greetings: 1,
             lengths: 5,
             id_seq_jumps: 24,
             id_seq_jump_share: 0.8,

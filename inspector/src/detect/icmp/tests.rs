@@ -462,6 +462,19 @@ fn a_long_text_alerts_at_once() {
 }
 
 #[test]
+fn a_tunnel_that_only_gets_to_greet_alerts() {
+    // Its other end hears its own messages, so that one short greeting is all that is ever new.
+    let header = |number: u16| {
+        [&[0x11, 0x22, 0x33, 0x44, 10, 0, 0, 2, 0, 0, 0, 22][..], &number.to_be_bytes()].concat()
+    };
+    let sent = echoed(pings(40, SECOND, |_, number| {
+        let greeting: &[u8] = if number == 1 { b"SSH-2.0-OpenSSH_9.6\r\n" } else { &[] };
+        [header(number), greeting.to_vec()].concat()
+    }));
+    assert_alert("a greeting", &sent);
+}
+
+#[test]
 fn downstream_in_replies_alerts() {
     let mut random = Random(9);
     let polls = pings(20, SECOND, |at, _| iputils(at, 56));

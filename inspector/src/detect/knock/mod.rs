@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use inspector_common::parse::flag;
 
 use super::Detector;
-use super::header::{Gate, Pair, context, crossed, is_sound};
+use super::header::{Gate, Pair, context, crossed, has_right_segment, is_sound};
 use super::shape::{Channel, finding};
 use super::table::{Entry, Table};
 use crate::findings::{Finding, Signature, Traffic};
@@ -244,7 +244,7 @@ impl Detector for PortKnock {
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let head = &observation.head;
-        if head.meta.key.protocol != 6 || !is_sound(head) {
+        if head.meta.key.protocol != 6 || !is_sound(head) || has_right_segment(head) == Some(false) {
             return;
         }
         let flags = head.meta.tcp_flags;
