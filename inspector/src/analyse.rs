@@ -52,5 +52,6 @@ pub fn analyse(
         }
     };
     replay.drain(&mut |event: Event<'_>| engine.take(event, |found| report(capture.packets(), &found)));
+    engine.finish(|found| report(capture.packets(), &found));
     Analysis { replay, damage }
 }

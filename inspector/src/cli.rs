@@ -158,7 +158,9 @@ impl Cli {
 
 /// Diagnostics go to stderr; `INSPECTOR_LOG` sets the level, and journald adds the time by itself.
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("INSPECTOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // The netlink library warns of answers that nobody waits for any more, as when only the first was wanted.
+    let quiet = "info,netlink_proto=error";
+    let filter = EnvFilter::try_from_env("INSPECTOR_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -2,7 +2,7 @@
 
 use crate::detect::{self, Detector};
 use crate::dissect;
-use crate::findings::{Deduper, Finding, Report};
+use crate::findings::{Deduper, Finding, Report, excerpt};
 use crate::metrics::TableUse;
 use crate::observation::{Event, Head, Observation};
 
@@ -29,19 +29,35 @@ impl Engine {
 
     /// Takes what a source gives, and gives what is to be reported to `report`.
     pub fn take(&mut self, event: Event<'_>, mut report: impl FnMut(Report)) {
+        let ticked_ns = self.ticked_ns;
         match event {
             Event::Head(meta, bytes) => {
                 self.advance(meta.time_ns);
                 let head = Head { meta, bytes };
                 let observation = Observation { head, content: dissect::dissect(&head) };
                 self.each(|detector, findings| detector.observe(&observation, findings));
+                self.admit(&mut report, |finding| excerpt::of(finding, &observation));
             }
             Event::Flow(update) => self.each(|detector, findings| detector.flow(&update, findings)),
             Event::Series(series) => self.each(|detector, findings| detector.series(&series, findings)),
             Event::Time(now_ns) => self.advance(now_ns),
         }
+        self.admit(&mut report, |_| None);
+        if self.ticked_ns > ticked_ns {
+            self.deduper.settle(self.now_ns).into_iter().for_each(report);
+        }
+    }
+
+    /// Gives what is to be reported now that nothing more will come.
+    pub fn finish(&mut self, report: impl FnMut(Report)) {
+        self.deduper.finish(self.now_ns).into_iter().for_each(report);
+    }
+
+    /// Reports what is to be reported of what was found, each with an excerpt of the packet that told.
+    fn admit(&mut self, report: &mut impl FnMut(Report), excerpt: impl Fn(&Finding) -> Option<String>) {
         for finding in self.findings.drain(..) {
-            if let Some(admitted) = self.deduper.admit(finding, self.now_ns) {
+            if let Some(mut admitted) = self.deduper.admit(finding, self.now_ns) {
+                admitted.excerpt = excerpt(&admitted.finding);
                 report(admitted);
             }
         }

@@ -2,11 +2,13 @@
 
 mod branchless;
 pub mod fields;
+pub mod known;
 pub mod record;
 
 use bytemuck::{Pod, Zeroable};
 
 pub use fields::{Fields, changed};
+pub use known::{KNOWN_PAGES, KnownPage};
 pub(crate) use record::HEADER_ANOMALIES;
 pub use record::{FlowRecord, Step};
 

@@ -64,7 +64,7 @@ async fn watch(args: &RunArgs) -> Result<(), RunError> {
     let listener = metrics::bind(&args.listen_address)?;
     let interfaces = dataplane::resolve(&args.interfaces).await?;
     let control = Control { sampler: sampling.sampler(), ..Control::default() };
-    let settings = Settings { control, ..Settings::default() };
+    let settings = Settings { control, egress: args.egress, ..Settings::default() };
     let plane = DataPlane::load(&settings)?;
 
     let context = Context {
@@ -282,6 +282,9 @@ impl Watch {
         self.plane.detach();
         while self.heads(HEADS_AT_ONCE) > 0 {}
         self.drain();
+        let Self { engine, outputs, .. } = self;
+        engine.finish(|report| outputs.write(&report));
+        self.stats.engine(&self.engine, self.outputs.lost());
         info!("detached");
         match self.plane.accounts().read() {
             Ok(accounts) => summarize(&accounts),

@@ -23,6 +23,7 @@ mod masquerade;
 mod noise;
 pub(crate) mod novelty;
 pub mod order;
+mod pace;
 pub(crate) mod pairing;
 pub mod rate;
 pub mod retransmission;

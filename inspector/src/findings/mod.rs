@@ -2,6 +2,7 @@
 
 pub mod community_id;
 pub mod dedupe;
+pub(crate) mod excerpt;
 mod hash;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -114,10 +115,24 @@ pub struct Evidence {
     pub name: &'static str,
     /// The value.
     pub value: f64,
-    /// The threshold that it crossed; `None` for context that decides nothing by itself.
+    /// The threshold that it crossed, upwards or downwards; `None` for context that decides nothing by itself.
     pub threshold: Option<f64>,
     /// Unit of both (`bytes`, `packets`, `ratio`, …).
     pub unit: &'static str,
+}
+
+impl Evidence {
+    /// A count that is a reason if it reaches a threshold, and context otherwise.
+    #[must_use]
+    pub fn from(name: &'static str, value: f64, threshold: f64, unit: &'static str) -> Self {
+        Self { name, value, threshold: (value >= threshold).then_some(threshold), unit }
+    }
+
+    /// Whether it is a reason for the finding.
+    #[must_use]
+    pub const fn is_reason(&self) -> bool {
+        self.threshold.is_some()
+    }
 }
 
 /// Packets and bytes of the pair as far as the detector saw them.
@@ -165,7 +180,8 @@ pub struct Finding {
     pub severity: Severity,
     /// How sure, 0 to 1.
     pub score: f64,
-    /// Why, the deciding reasons first.
+    /// Why: what crossed a threshold, the deciding reason first, and what was measured besides. The order between
+    /// the two doesn't matter: reports have the reasons first.
     pub evidence: Vec<Evidence>,
     /// Bytes probably carried by the channel so far.
     pub estimated_bytes: u64,

@@ -208,11 +208,8 @@ fn finding(c: &Conversation, verdict: Verdict, is_peer: bool, t: &Thresholds) ->
         Verdict::StaticKeyVpn => (&ENCRYPTED, Severity::Info),
         Verdict::Inner => (&INNER, Severity::Medium),
     };
-    let count = |name, value: u32, threshold: u32| Evidence {
-        name,
-        value: f64::from(value),
-        threshold: Some(f64::from(threshold)),
-        unit: "packets",
+    let count = |name, value: u32, threshold: u32| {
+        Evidence::from(name, f64::from(value), f64::from(threshold), "packets")
     };
     let (evidence_client, evidence_server) = if verdict == Verdict::Inner {
         (

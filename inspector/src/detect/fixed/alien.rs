@@ -6,7 +6,7 @@ use super::{ALIEN, Thresholds, evidence, finding};
 use crate::detect::novelty::Recent;
 use crate::detect::table::Entry;
 use crate::dissect::protocol::{self, Message};
-use crate::findings::{Finding, Severity, Subject, Traffic};
+use crate::findings::{Evidence, Finding, Severity, Subject, Traffic};
 use crate::observation::Head;
 
 /// What goes to a protocol's port of one host from another, whatever the other's port.
@@ -76,8 +76,8 @@ impl Alien {
         };
         let least = f64::from(t.alien_packets);
         let measured = vec![
-            evidence("alien_datagrams_to_server", f64::from(up), Some(least), "packets"),
-            evidence("alien_datagrams_to_client", f64::from(down), Some(least), "packets"),
+            Evidence::from("alien_datagrams_to_server", f64::from(up), least, "packets"),
+            Evidence::from("alien_datagrams_to_client", f64::from(down), least, "packets"),
             evidence("alien_bytes", self.bytes as f64, Some(t.alien_bytes as f64), "bytes"),
             evidence("fitting_datagrams", f64::from(self.fitting), None, "packets"),
         ];

@@ -79,8 +79,6 @@ pub struct Thresholds {
     pub half_life_ns: u64,
     /// Pairs idle for this long are forgotten, nanoseconds.
     pub idle_ns: u64,
-    /// A finding of the same severity is pushed again after this time at the earliest, nanoseconds.
-    pub repush_ns: u64,
     /// Most pairs kept. One takes about 3 KiB, and 4 KiB with payloads of 500 bytes and more.
     pub capacity: usize,
 }
@@ -107,7 +105,6 @@ impl Default for Thresholds {
             high: 0.9,
             half_life_ns: 3600 * SECOND,
             idle_ns: 2 * 3600 * SECOND,
-            repush_ns: 10 * SECOND,
             capacity: 4096,
         }
     }

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use super::payload::{Memory, Novelty, Payload};
 use super::{inner, quote};
+use crate::detect::pace::Pace;
 use crate::dissect::icmp::Message;
-use crate::findings::{Severity, Traffic};
+use crate::findings::Traffic;
 
 /// Messages that are remembered to pair replies with requests: enough for a tunnel's window (ptunnel's is 64
 /// both ways together) without letting sequence numbers come round.
@@ -139,8 +140,8 @@ pub(super) struct Pair {
     excess: u64,
     key: u64,
     halved_ns: u64,
-    /// Severity and time of the last finding pushed.
-    pub(super) pushed: Option<(Severity, u64)>,
+    /// When its finding was last pushed.
+    pub(super) pace: Pace,
 }
 
 impl Pair {
@@ -159,7 +160,7 @@ impl Pair {
             excess: 0,
             key,
             halved_ns: now_ns,
-            pushed: None,
+            pace: Pace::default(),
         }
     }
 

@@ -575,13 +575,16 @@ fn rare_events_of_a_long_life_do_not_add_up() {
 }
 
 #[test]
-fn the_same_finding_is_pushed_again_only_after_a_while() {
+fn a_finding_is_pushed_again_as_it_grows_and_after_a_while() {
     let mut random = Random(14);
-    let fast = pings(1000, SECOND / 100, |_, _| random.bytes(56));
-    assert_eq!(findings(&fast).len(), 1);
+    let fast = findings(&pings(1000, SECOND / 100, |_, _| random.bytes(56)));
+    assert!((10..=30).contains(&fast.len()), "{}", fast.len());
+    let last = fast.last().unwrap();
+    assert!(last.estimated_bytes > 1000 * 48 * 4 / 5, "{}", last.estimated_bytes);
+
     let slow = pings(100, SECOND, |_, _| random.bytes(56));
     let found = findings(&slow);
-    assert!((9..=11).contains(&found.len()), "{}", found.len());
+    assert!((15..=25).contains(&found.len()), "{}", found.len());
     let last = found.last().unwrap();
     assert!(last.estimated_bytes > 4500, "{}", last.estimated_bytes);
     assert!(last.traffic.packets_to_server >= 85);

@@ -37,7 +37,7 @@ impl Reason {
     }
 }
 
-/// The finding that a pair's evidence amounts to, if it does and was not pushed a short while ago.
+/// The finding that a pair's evidence amounts to, if it does and it is time to push it.
 ///
 /// The score is 1 − ∏(1 − weight) over the reasons that crossed their thresholds: a reason alone scores its
 /// weight, independent reasons confirm each other. New data alone is a medium finding, since there are pingers
@@ -61,13 +61,9 @@ pub(super) fn judge(
         score if score >= thresholds.medium => Severity::Medium,
         _ => Severity::Low,
     };
-    if let Some((pushed, pushed_ns)) = pair.pushed
-        && severity <= pushed
-        && now_ns.saturating_sub(pushed_ns) < thresholds.repush_ns
-    {
+    if !pair.pace.is_due(severity, pair.estimated_bytes, now_ns) {
         return None;
     }
-    pair.pushed = Some((severity, now_ns));
     Some(Finding {
         signature: &SIGNATURE,
         subject: subject(),
