@@ -95,7 +95,7 @@ fn what_routers_decide_by_the_length_of_a_packet_is_silent() {
     let flags = |n: u32| if mixed(n).payload.len() > 1000 { 0 } else { 0x4000 };
     let segment = |n: u32| mixed(n).bytes(&CLIENT, &SERVER);
     silent("DF cleared where it is too long", &frames(400, |n| ipv4(0, n, flags(n), 64, 6, &segment(n))));
-    let class = |n: u32| u32::from(n % 2) * 8;
+    let class = |n: u32| n % 2 * 8;
     let sized = |n: u32| {
         let mut frame = ipv6(class(n), 5, 64, None, n);
         if n % 2 == 1 {
@@ -124,8 +124,8 @@ fn paths_that_change_or_are_several_are_silent() {
     let hosts = |n: u32| {
         let mut segment = plain(n / 4);
         segment.port = 30_000 + u16::try_from(n % 4).unwrap();
-        let id = if n % 2 == 0 { noise(n) } else { n };
-        tcp(0, id, if n % 2 == 0 { 63 } else { 127 }, &segment)
+        let id = if n.is_multiple_of(2) { noise(n) } else { n };
+        tcp(0, id, if n.is_multiple_of(2) { 63 } else { 127 }, &segment)
     };
     silent("two systems behind one address", &frames(400, hosts));
 }
