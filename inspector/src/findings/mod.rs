@@ -4,18 +4,22 @@ pub mod community_id;
 pub mod dedupe;
 pub(crate) mod excerpt;
 mod hash;
+pub mod mute;
 #[cfg(test)]
 pub(crate) mod sample;
 
 pub use dedupe::{Deduper, Occasion, Report};
 pub(crate) use hash::stable_hash;
+pub use mute::Mute;
 
 use std::net::IpAddr;
 
 use inspector_common::FlowKey;
+use serde::{Deserialize, Serialize};
 
 /// How much a finding asks of the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// An observation: something that declares itself.
     Info,

@@ -11,13 +11,16 @@ mod inner;
 mod pair;
 mod payload;
 mod quote;
-mod table;
 mod verdict;
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
 
 use inspector_common::Class;
 
-use self::table::{Hosts, Table};
+use self::pair::Pair;
 use super::Detector;
+use super::table::{Entry, Table};
 use crate::dissect::icmp::Message;
 use crate::findings::{Finding, Subject};
 use crate::observation::{Content, Observation};
@@ -110,23 +113,39 @@ impl Default for Thresholds {
     }
 }
 
+/// The hosts of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Hosts {
+    client: IpAddr,
+    server: IpAddr,
+}
+
+impl Entry for Box<Pair> {
+    fn last_ns(&self) -> u64 {
+        self.traffic.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        self.estimated_bytes
+    }
+}
+
 /// The detector.
 #[derive(Debug)]
 pub struct IcmpPayload {
     thresholds: Thresholds,
-    pairs: Table,
-    expired_ns: u64,
+    pairs: Table<Hosts, Box<Pair>>,
+    /// For hashes of payloads, so that nobody can make some that collide.
+    hash_key: u64,
 }
-
-/// Idle pairs are looked for this often.
-const EXPIRE_EVERY_NS: u64 = 60_000_000_000;
 
 impl IcmpPayload {
     /// A detector with an empty table.
     #[must_use]
     pub fn new(thresholds: Thresholds) -> Self {
         let pairs = Table::new(thresholds.capacity);
-        Self { thresholds, pairs, expired_ns: 0 }
+        let hash_key = RandomState::new().hash_one(thresholds.capacity);
+        Self { thresholds, pairs, hash_key }
     }
 
     fn judge(&mut self, observation: &Observation<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
@@ -139,7 +158,8 @@ impl IcmpPayload {
         let to_server = !is_error && !message.is_reply();
         let (src, dst) = (observation.head.src(), observation.head.dst());
         let (client, server) = if to_server { (src, dst) } else { (dst, src) };
-        let pair = self.pairs.pair(Hosts { client, server }, time_ns);
+        let new = || Box::new(Pair::new(time_ns, self.hash_key));
+        let Some(pair) = self.pairs.entry(Hosts { client, server }, new) else { return };
         pair.age(time_ns, self.thresholds.half_life_ns);
         pair.traffic.add(to_server, observation.head.meta.wire_len, time_ns);
         let is_evidence = if is_error { pair.observe_error(message) } else { pair.observe(message, time_ns) };
@@ -163,14 +183,11 @@ impl Detector for IcmpPayload {
     }
 
     fn tick(&mut self, now_ns: u64) {
-        if now_ns.saturating_sub(self.expired_ns) >= EXPIRE_EVERY_NS {
-            self.expired_ns = now_ns;
-            self.pairs.expire(now_ns.saturating_sub(self.thresholds.idle_ns));
-        }
+        self.pairs.expire(now_ns.saturating_sub(self.thresholds.idle_ns));
     }
 
     fn occupancy(&self) -> (usize, usize) {
-        (self.pairs.len(), self.pairs.capacity())
+        self.pairs.occupancy()
     }
 }
 

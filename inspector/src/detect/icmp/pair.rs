@@ -164,14 +164,6 @@ impl Pair {
         }
     }
 
-    pub(super) fn last_ns(&self) -> u64 {
-        self.traffic.last_ns
-    }
-
-    pub(super) fn has_evidence(&self) -> bool {
-        self.estimated_bytes > 0
-    }
-
     /// How many lengths new payloads had, at least.
     pub(super) fn distinct_lengths(&self) -> u32 {
         self.lengths.count_ones()
