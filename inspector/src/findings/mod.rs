@@ -14,7 +14,7 @@ pub use mute::Mute;
 
 use std::net::IpAddr;
 
-use inspector_common::FlowKey;
+use inspector_common::{FlowKey, FlowRecord};
 use serde::{Deserialize, Serialize};
 
 /// How much a finding asks of the operator.
@@ -157,6 +157,18 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// What the record of one direction says, its sender taken for the client.
+    #[must_use]
+    pub fn of_sender(record: &FlowRecord) -> Self {
+        Self {
+            packets_to_server: record.packets,
+            bytes_to_server: record.bytes,
+            first_ns: record.first_ns,
+            last_ns: record.last_ns,
+            ..Self::default()
+        }
+    }
+
     /// Adds one packet of `bytes` bytes on the wire.
     pub fn add(&mut self, to_server: bool, bytes: u32, time_ns: u64) {
         if self.packets_to_server + self.packets_to_client == 0 {

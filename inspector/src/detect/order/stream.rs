@@ -50,13 +50,7 @@ impl Entry for Stream {
 
 impl Stream {
     pub(super) fn note(&mut self, record: &FlowRecord) {
-        self.traffic = Traffic {
-            packets_to_server: record.packets,
-            bytes_to_server: record.bytes,
-            first_ns: record.first_ns,
-            last_ns: record.last_ns,
-            ..Traffic::default()
-        };
+        self.traffic = Traffic::of_sender(record);
     }
 
     /// Segments with data, and those that came late though sent in order.
