@@ -1,8 +1,8 @@
 //! From heads to reports: dissects, lets every detector look, deduplicates.
 
-use crate::detect::{self, Detector};
+use crate::detect::{self, Detector, Settings};
 use crate::dissect;
-use crate::findings::{Deduper, Finding, Report, excerpt};
+use crate::findings::{Deduper, Finding, Mute, Report, excerpt};
 use crate::metrics::TableUse;
 use crate::observation::{Event, Head, Observation};
 
@@ -20,11 +20,17 @@ pub struct Engine {
 const TICK_NS: u64 = 1_000_000_000;
 
 impl Engine {
-    /// An engine with every detector at its default thresholds.
+    /// An engine with every detector at its default thresholds and settings.
     #[must_use]
     pub fn new() -> Self {
-        let detectors = detect::all();
-        Self { detectors, deduper: Deduper::default(), findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
+        Self::with(&Settings::default(), Vec::new())
+    }
+
+    /// An engine with an operator's settings, that does not report what is muted.
+    #[must_use]
+    pub fn with(settings: &Settings, mutes: Vec<Mute>) -> Self {
+        let (detectors, deduper) = (detect::with(settings), Deduper::default().muting(mutes));
+        Self { detectors, deduper, findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
     }
 
     /// Takes what a source gives, and gives what is to be reported to `report`.

@@ -36,8 +36,6 @@ pub mod tcp_header;
 pub mod timing;
 pub mod tls;
 #[cfg(test)]
-mod traffic;
-#[cfg(test)]
 mod wire;
 
 use crate::findings::Finding;
@@ -69,15 +67,43 @@ pub trait Detector: Send {
     fn occupancy(&self) -> (usize, usize);
 }
 
-/// Every detector, at its default thresholds.
+/// What an operator knows of their network, and the detectors don't.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Suffixes of names that are not judged.
+    pub benign_suffixes: dns::BenignSuffixes,
+    /// What declared tunnels ask of the operator.
+    pub tunnels: declared::TunnelPolicy,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { benign_suffixes: dns::BenignSuffixes::built_in(), tunnels: declared::TunnelPolicy::default() }
+    }
+}
+
+/// The names of all detectors.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    all().iter().map(|detector| detector.name()).collect()
+}
+
+/// Every detector, at its default thresholds and settings.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Detector>> {
+    with(&Settings::default())
+}
+
+/// Every detector, at its default thresholds, with an operator's settings.
+#[must_use]
+pub fn with(settings: &Settings) -> Vec<Box<dyn Detector>> {
+    let Settings { benign_suffixes, tunnels } = settings.clone();
     vec![
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
-        Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
+        Box::new(dns::DnsVolume::with_benign(dns::Thresholds::default(), benign_suffixes)),
         Box::new(injection::Injection::new(injection::Thresholds::default())),
         Box::new(custom::CustomProtocol::new(custom::Thresholds::default())),
-        Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default())),
+        Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default(), tunnels)),
         Box::new(fixed::FixedFormat::new(fixed::Thresholds::default())),
         Box::new(http::Http::new(http::Thresholds::default())),
         Box::new(tls::Tls::new(tls::Thresholds::default())),
