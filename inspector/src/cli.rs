@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::commands::{config, doctor, replay, run};
 use crate::config::{Config, ConfigError};
-use crate::dataplane::{Egress, Mode};
+use crate::dataplane::{Egress, Mode, Part};
 
 /// Finds covert channels in live traffic and in captures.
 ///
@@ -45,6 +45,10 @@ enum Command {
 pub struct RunArgs {
     #[command(flatten)]
     pub settings: RunSettings,
+
+    /// Leave parts of the inspection out, for privacy or for speed
+    #[arg(long, value_name = "PART", value_enum, value_delimiter = ',', env = "INSPECTOR_WITHOUT")]
+    pub without: Vec<Part>,
 
     /// Stop after this time, such as 10s or 5m
     #[arg(long, value_name = "TIME", value_parser = duration)]

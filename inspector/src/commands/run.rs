@@ -18,7 +18,7 @@ use super::summary::Summary;
 use crate::cli::{Format, RunArgs};
 use crate::config::{Config, ConfigError, Run};
 use crate::dataplane::watch::{LinkEvent, Watcher};
-use crate::dataplane::{self, DataPlane, DataplaneError, Hooks, Settings};
+use crate::dataplane::{self, DataPlane, DataplaneError, Hooks, Part, Settings};
 use crate::engine::Engine;
 use crate::metrics::server::BindError;
 use crate::metrics::{self, Attachment, InterfaceAccount};
@@ -73,7 +73,8 @@ async fn watch(args: &RunArgs) -> Result<(), RunError> {
     let sampling = AdaptiveSampling::new(run.sample, run.sample_seed);
     let listener = metrics::bind(&web.listen_address)?;
     let interfaces = dataplane::resolve(&run.interfaces).await?;
-    let control = Control { sampler: sampling.sampler(), ..Control::default() };
+    let features = Part::all_but(&args.without);
+    let control = Control { sampler: sampling.sampler(), features, ..Control::default() };
     let settings = Settings { control, egress: run.egress, ..Settings::default() };
     let plane = DataPlane::load(&settings)?;
 
