@@ -162,11 +162,19 @@ impl Account {
 
     /// Adds another CPU's or interface's counters.
     pub fn merge(&mut self, other: &Self) {
+        self.combine(other, u64::wrapping_add);
+    }
+
+    /// Takes away what the counters stood at earlier.
+    pub fn subtract(&mut self, earlier: &Self) {
+        self.combine(earlier, u64::wrapping_sub);
+    }
+
+    fn combine(&mut self, other: &Self, each: impl Fn(u64, u64) -> u64) {
         let mine: &mut [u64] = bytemuck::cast_slice_mut(core::slice::from_mut(self));
-        for (sum, part) in
-            mine.iter_mut().zip(bytemuck::cast_slice::<Self, u64>(core::slice::from_ref(other)))
-        {
-            *sum = sum.wrapping_add(*part);
+        let others = bytemuck::cast_slice::<Self, u64>(core::slice::from_ref(other));
+        for (mine, other) in mine.iter_mut().zip(others) {
+            *mine = each(*mine, *other);
         }
     }
 

@@ -24,6 +24,9 @@ const HEAD_MIN: u16 = 8;
 /// A budget is counted anew every `2^27` ns = 134 ms.
 const WINDOW_SHIFT: u32 = 27;
 
+/// The same in nanoseconds.
+pub const WINDOW_NS: u64 = 1 << WINDOW_SHIFT;
+
 /// Packets with a payload that a flow's direction hands on before it is known.
 const FIRST_PAYLOADS: u32 = 4;
 
@@ -104,18 +107,17 @@ impl Wanted {
     #[inline(always)]
     #[must_use]
     pub fn by_step(packet: &Packet, step: Step) -> Option<Self> {
-        if step.number == 0 {
-            return Self::by_class(packet);
-        }
-        if let Some(mut wanted) = Self::by_class(packet) {
-            wanted.reasons |= header_reasons(packet, step);
-            return Some(wanted);
-        }
         let (group, reasons) = match packet.class {
-            Class::Tcp | Class::Dns => tcp_reasons(packet, step),
+            _ if step.number == 0 => return Self::by_class(packet),
+            // First what most packets are.
+            Class::Tcp => tcp_reasons(packet, step),
             Class::Udp => (HeadGroup::Payload, udp_reasons(packet, step)),
-            _ if step.number <= FIRST_PACKETS => (HeadGroup::Other, reason::EARLY),
-            _ => (HeadGroup::Other, 0),
+            _ => match Self::by_class(packet) {
+                Some(wanted) => (wanted.group, wanted.reasons),
+                None if packet.class == Class::Dns => tcp_reasons(packet, step),
+                None if step.number <= FIRST_PACKETS => (HeadGroup::Other, reason::EARLY),
+                None => (HeadGroup::Other, 0),
+            },
         };
         let odd = header_reasons(packet, step);
         let group = if reasons == 0 { HeadGroup::Header } else { group };
@@ -169,10 +171,14 @@ const fn early(payload_number: u32) -> u8 {
 #[inline(always)]
 const fn is_message(prefix: [u8; 4]) -> bool {
     let [a, b, _, _] = prefix;
+    if (a | b) & 0xe0 != 0x40 || (a & b) & 0x40 == 0 {
+        return a == 22 && b == 3;
+    }
+    // Two letters of A to Z or a neighbour of theirs: one payload in 64, if it is ciphertext.
     matches!(
         &prefix,
         b"GET " | b"POST" | b"HEAD" | b"PUT " | b"DELE" | b"CONN" | b"OPTI" | b"PATC" | b"TRAC" | b"HTTP"
-    ) || (a == 22 && b == 3)
+    )
 }
 
 /// Ports of low-rate UDP protocols whose messages have fixed fields: every one of them is looked at.
@@ -238,7 +244,9 @@ impl HeadMeta {
     #[must_use]
     pub fn captured(packet: &Packet, wanted: Wanted, readable: u32) -> u16 {
         let readable = readable.saturating_sub(packet.l3_offset);
-        let limit = HEAD_LIMITS[usize::from(wanted.reasons & reason::MESSAGE != 0)];
+        // Whole messages, and whole segments where two copies may differ: their checksums can be verified then.
+        let is_whole = wanted.reasons & (reason::MESSAGE | reason::OVERLAP) != 0;
+        let limit = HEAD_LIMITS[usize::from(is_whole)];
         match u16::try_from(readable) {
             Ok(few) if few < HEAD_MIN => 0,
             Ok(readable) => readable.min(limit),

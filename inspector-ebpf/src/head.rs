@@ -27,13 +27,14 @@ pub(crate) fn hand_on<B: Buffer>(ctx: *mut B::Context, scratch: &Scratch, accoun
 
 #[inline(always)]
 fn handed_on<B: Buffer>(frame: &B, scratch: &Scratch) -> Tally {
-    let Scratch { packet, step, wanted, .. } = scratch;
+    let Scratch { packet, step, wanted, about_ns, .. } = scratch;
+    let about_ns = if step.number == 0 { about_now_ns() } else { *about_ns };
     let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
         return Tally::HeadOverBudget;
     };
     let group = masked::<{ HeadGroup::SLOTS as u32 - 1 }>(wanted.group as usize);
     // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
-    if !unsafe { &mut *budget }.spend_at(group, about_now_ns(), &maps::LIMITS.load()) {
+    if !unsafe { &mut *budget }.spend_at(group, about_ns, &maps::LIMITS.load()) {
         return Tally::HeadOverBudget;
     }
     let now_ns = exactly_now_ns();

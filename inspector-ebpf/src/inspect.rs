@@ -110,8 +110,9 @@ impl EbpfContext for Context {
     reason = "passed by value they would be copied to the stack"
 )]
 fn flow(scratch: &mut Scratch) -> Tally {
-    let Scratch { packet, step, record: first, .. } = scratch;
+    let Scratch { packet, step, record: first, about_ns, .. } = scratch;
     let now_ns = about_now_ns();
+    *about_ns = now_ns;
     if let Some(record) = maps::FLOWS.get_ptr_mut(&packet.key) {
         // SAFETY: the entry outlives the program's run; a second writer could at most lose a count.
         let record = unsafe { &mut *record };

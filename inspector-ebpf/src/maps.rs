@@ -5,9 +5,9 @@
 //! | `INTERFACES` | 8 B | 65,536 | 0.5 MiB | cannot fill: index is the interface's |
 //! | `ACCOUNTS` | 1,032 B a CPU | 128 | 0.3 MiB | cannot fill: two an interface |
 //! | `SAMPLER` | 8 B | 1 | 8 B | cannot fill |
-//! | `SCRATCH` | 344 B a CPU | 1 | 0.6 KiB | cannot fill |
+//! | `SCRATCH` | 336 B a CPU | 1 | 0.6 KiB | cannot fill |
 //! | `BUDGETS` | 40 B a CPU | 1 | 80 B | cannot fill |
-//! | `FLOWS` | 48 + 176 B and about 64 B of the kernel's | 65,536 | 19 MiB | new flows are left out and tallied; userspace removes idle ones |
+//! | `FLOWS` | 48 + 160 B and 48 B of the kernel's | 65,536 | 17 MiB | new flows are left out and tallied; userspace removes idle ones |
 //! | `SERIES` | 4,160 B | 2,048 | 8.2 MiB | cannot fill: flows take turns |
 //! | `HEADS` | 232 to 1,640 B | 2 MiB | 2 MiB | heads are left out and tallied |
 
@@ -62,6 +62,8 @@ pub(crate) struct Scratch {
     pub(crate) packet: Packet,
     /// What it did in its flow's record.
     pub(crate) step: Step,
+    /// When it was accounted to its flow, by the clock that is cheap to read.
+    pub(crate) about_ns: u64,
     /// Its head.
     pub(crate) wanted: Wanted,
     /// The record of a flow that begins.

@@ -10,6 +10,7 @@ pub mod capture;
 pub mod ccgen;
 pub mod corpus;
 pub mod evaluate;
+pub mod failure;
 pub mod kernel;
 pub mod lab;
 mod skip;

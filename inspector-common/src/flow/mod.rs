@@ -1,14 +1,16 @@
 //! Flow keys, and in [`record`] what accumulates per flow.
 
 mod branchless;
+pub mod fields;
 pub mod record;
 
 use bytemuck::{Pod, Zeroable};
 
+pub use fields::{Fields, changed};
 pub(crate) use record::HEADER_ANOMALIES;
-pub use record::{FlowRecord, Step, changed};
+pub use record::{FlowRecord, Step};
 
-/// Entries of the kernel's flow map unless the loader asks for another size: 19 MiB.
+/// Entries of the kernel's flow map unless the loader asks for another size: 17 MiB.
 pub const FLOW_ENTRIES: u32 = 65_536;
 
 /// Which way a packet crosses the interface.

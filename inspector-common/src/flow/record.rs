@@ -2,7 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::branchless::{below, low8, low16, max, min, nonzero};
+use super::branchless::{below, low16, max, min, nonzero};
+use super::fields::{Fields, changed};
 use crate::parse::flag;
 use crate::{Anomaly, Packet, SeriesSlot};
 
@@ -10,6 +11,9 @@ use crate::{Anomaly, Packet, SeriesSlot};
 /// flows without a series may be the kernel's coarse one (4 ms and less behind).
 ///
 /// Counters wrap. "Switches" count packets whose value differs from that of the packet before.
+///
+/// The first 96 bytes are what most packets change, the rest what few do. An entry of the kernel's flow map is the
+/// kernel's 48 bytes, the key's 48 and these, 256 in all: so a packet touches three lines of the cache of four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct FlowRecord {
@@ -19,20 +23,12 @@ pub struct FlowRecord {
     pub bytes: u64,
     /// Bytes after the layer 4 header.
     pub payload_bytes: u64,
-    /// Time of the first packet.
-    pub first_ns: u64,
     /// Time of the last packet.
     pub last_ns: u64,
-    /// One bit for each IP datagram length seen, by a hash of it: estimates how many there were.
-    pub length_sketch: u64,
-    /// Anomalies seen in any packet, as in [`crate::Anomalies`].
-    pub anomalies: u32,
-    /// The longest gap between packets, microseconds.
-    pub max_gap_us: u32,
+    /// The header fields of the last packet that seldom change.
+    pub fields: Fields,
     /// Packets with a payload.
     pub payload_packets: u32,
-    /// TCP sequence number of the first packet.
-    pub first_seq: u32,
     /// TCP sequence number after the furthest byte seen.
     pub next_seq: u32,
     /// TCP segments whose data begins before `next_seq`.
@@ -45,9 +41,33 @@ pub struct FlowRecord {
     pub timestamp_odd: u32,
     /// Switches of the lowest bit of TCP timestamps.
     pub timestamp_switches: u32,
-    /// The last IPv6 flow label.
-    pub flow_label: u32,
-    /// Switches of the flow label.
+    /// Switches of the TCP window.
+    pub window_switches: u32,
+    /// IPv4 identifications of zero.
+    pub ip_id_zeros: u32,
+    /// IPv4 identifications that are the one before plus 1 to 255.
+    pub ip_id_steps: u32,
+    /// Where the flow's series is: the slot's number from 1 on, 0 for none.
+    pub series: u32,
+    /// IPv4 identification of the last packet.
+    pub ip_id: u16,
+    /// TCP window of the last packet, as on the wire.
+    pub window: u16,
+    /// Least IP datagram length, bytes.
+    pub min_len: u16,
+    /// Greatest IP datagram length, bytes.
+    pub max_len: u16,
+    /// Anomalies seen in any packet, as in [`crate::Anomalies`].
+    pub anomalies: u16,
+    /// TCP flags seen in any packet.
+    pub tcp_flags: u8,
+    /// The [`crate::Class`] of the first packet.
+    pub class: u8,
+    /// Time of the first packet.
+    pub first_ns: u64,
+    /// TCP sequence number of the first packet.
+    pub first_seq: u32,
+    /// Switches of the IPv6 flow label.
     pub label_switches: u32,
     /// Switches of TTL or hop limit.
     pub ttl_switches: u32,
@@ -59,75 +79,29 @@ pub struct FlowRecord {
     pub pcp_switches: u32,
     /// Switches between UDP with a checksum and without.
     pub checksum_switches: u32,
-    /// IPv4 identifications of zero.
-    pub ip_id_zeros: u32,
-    /// IPv4 identifications that are the one before plus 1 to 255.
-    pub ip_id_steps: u32,
     /// IPv4 identifications, other than zero, that are the one before.
     pub ip_id_repeats: u32,
     /// IPv4 identifications, other than zero, whose low byte is zero.
     pub ip_id_low_zeros: u32,
-    /// Switches of the TCP window.
-    pub window_switches: u32,
     /// Packets that the card or the stack had merged: lengths and gaps are not the wire's.
     pub merged: u32,
-    /// Where the flow's series is: the slot's number from 1 on, 0 for none.
-    pub series: u32,
     /// TCP SYNs.
     pub syns: u16,
     /// TCP RSTs.
     pub resets: u16,
     /// IPv4 identification of the first packet.
     pub first_ip_id: u16,
-    /// IPv4 identification of the last packet.
-    pub ip_id: u16,
-    /// TCP window of the last packet, as on the wire.
-    pub window: u16,
     /// Heads handed on because a header was odd.
     pub header_heads: u16,
-    /// Least IP datagram length, bytes.
-    pub min_len: u16,
-    /// Greatest IP datagram length, bytes.
-    pub max_len: u16,
     /// Least TTL or hop limit.
     pub min_ttl: u8,
     /// Greatest TTL or hop limit.
     pub max_ttl: u8,
-    /// TTL or hop limit of the last packet.
-    pub ttl: u8,
-    /// TOS or traffic class of the last packet.
-    pub tos: u8,
-    /// IPv4 flags of the last packet: reserved 4, don't fragment 2, more fragments 1.
-    pub ip_flags: u8,
-    /// Priority and drop eligibility of the last packet's VLAN tag.
-    pub vlan_pcp: u8,
-    /// Whether the last packet was UDP without a checksum.
-    pub is_unsummed: u8,
-    /// TCP flags seen in any packet.
-    pub tcp_flags: u8,
-    /// The [`crate::Class`] of the first packet.
-    pub class: u8,
     /// Zero.
-    pub reserved: [u8; 7],
+    pub reserved: [u8; 6],
 }
 
-const _: () = assert!(size_of::<FlowRecord>() == 176);
-
-/// Header fields that changed from one packet of a flow to the next.
-pub mod changed {
-    /// TTL or hop limit.
-    pub const TTL: u8 = 1;
-    /// TOS or traffic class.
-    pub const TOS: u8 = 2;
-    /// IPv4 flags.
-    pub const FLAGS: u8 = 4;
-    /// IPv6 flow label.
-    pub const LABEL: u8 = 8;
-    /// VLAN priority.
-    pub const PCP: u8 = 16;
-    /// Presence of a UDP checksum.
-    pub const CHECKSUM: u8 = 32;
-}
+const _: () = assert!(size_of::<FlowRecord>() == 160);
 
 /// Anomalies that are worth a head.
 pub(crate) const HEADER_ANOMALIES: u32 = 1 << Anomaly::Ipv4Options as u32
@@ -149,6 +123,10 @@ pub const SERIES_AFTER: u64 = 16;
 /// Heads for odd headers that one flow gets: what comes later is in counters and series.
 pub const HEADER_HEADS: u16 = 256;
 
+/// Heads of segments that come again: one flow gets so many, or as many as an eighth of its packets with a payload. Loss
+/// makes a few percent come again at most; where it is more, the record tells, and copies are compared by sample.
+pub const OVERLAP_HEADS: u32 = 64;
+
 /// What one packet did to its flow's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(align(8))]
@@ -159,7 +137,7 @@ pub struct Step {
     pub payload_number: u32,
     /// Fields that changed, as in [`changed`].
     pub changed: u8,
-    /// Whether its data begins before data that was already seen.
+    /// Whether its data begins before data that was already seen, and the flow may have a head for that.
     pub is_overlap: bool,
     /// Whether a field changed or a header is odd, and the flow may still have heads for that.
     pub is_odd: bool,
@@ -200,14 +178,12 @@ impl FlowRecord {
         self.payload_bytes = u64::from(packet.payload_len);
         self.first_ns = now_ns;
         self.last_ns = now_ns;
-        self.length_sketch = length_bit(len);
-        self.anomalies = packet.anomalies.0;
+        self.anomalies = low16(packet.anomalies.0);
         self.payload_packets = u32::from(packet.payload_len > 0);
         self.first_seq = packet.seq;
         self.next_seq = segment_end(packet);
         self.timestamp = packet.timestamp;
         self.timestamp_odd = packet.timestamp & 1;
-        self.flow_label = packet.flow_label;
         self.ip_id_zeros = u32::from(has_id && packet.ip_id == 0);
         self.ip_id_low_zeros = u32::from(has_low_zero(packet.ip_id));
         self.merged = u32::from(packet.is_merged);
@@ -221,95 +197,72 @@ impl FlowRecord {
         self.max_len = len;
         self.min_ttl = packet.ttl;
         self.max_ttl = packet.ttl;
-        self.ttl = packet.ttl;
-        self.tos = packet.tos;
-        self.ip_flags = packet.ip_flags();
-        self.vlan_pcp = packet.vlan_pcp;
-        self.is_unsummed = packet.is_unsummed();
+        self.fields = Fields::of(packet);
         self.tcp_flags = packet.tcp_flags;
         self.class = packet.class as u8;
     }
 
     /// Adds a later packet.
     ///
-    /// Nearly free of branches: the kernel's verifier follows each way of each of them.
+    /// Few branches, for what is rare and lies apart: the kernel's verifier follows each way of each of them.
     #[inline(always)]
     pub fn update(&mut self, packet: &Packet, now_ns: u64) -> Step {
         let len = packet.ip_len_u16();
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add(u64::from(packet.bytes()));
         self.payload_bytes = self.payload_bytes.wrapping_add(u64::from(packet.payload_len));
-        let gap_us = now_ns.saturating_sub(self.last_ns) / 1000;
-        self.max_gap_us = max(self.max_gap_us, u32::try_from(gap_us).unwrap_or(u32::MAX));
         self.last_ns = now_ns;
-        self.length_sketch |= length_bit(len);
-        self.anomalies |= packet.anomalies.0;
+        self.anomalies |= low16(packet.anomalies.0);
         self.min_len = low16(min(self.min_len.into(), len.into()));
         self.max_len = low16(max(self.max_len.into(), len.into()));
-        self.merged = self.merged.wrapping_add(u32::from(packet.is_merged));
+        if packet.is_merged {
+            self.merged = self.merged.wrapping_add(1);
+        }
         let has_payload = nonzero(packet.payload_len);
         self.payload_packets = self.payload_packets.wrapping_add(has_payload);
         let changed = self.headers(packet);
         let is_overlap = packet.key.protocol == TCP && self.tcp(packet) != 0;
         let is_odd =
-            nonzero(u32::from(changed) | packet.anomalies.0 & HEADER_ANOMALIES) & self.may_have_heads();
-        self.header_heads = self.header_heads.wrapping_add(low16(is_odd));
+            (u32::from(changed) | packet.anomalies.0 & HEADER_ANOMALIES) != 0 && self.may_have_head();
         Step {
             number: u32::try_from(self.packets).unwrap_or(u32::MAX),
             payload_number: self.payload_packets.wrapping_mul(has_payload),
             changed,
             is_overlap,
-            is_odd: is_odd != 0,
+            is_odd,
         }
     }
 
-    /// 1 if the flow may have heads for odd headers still, else 0.
+    /// Whether the flow may have one more head for an odd header; counts it.
     #[inline(always)]
-    fn may_have_heads(&self) -> u32 {
-        below(self.header_heads.into(), HEADER_HEADS.into())
+    fn may_have_head(&mut self) -> bool {
+        let may = below(self.header_heads.into(), HEADER_HEADS.into());
+        self.header_heads = self.header_heads.wrapping_add(low16(may));
+        may != 0
     }
 
     /// The fields of the IP header and below, and the UDP checksum: what changed.
     #[inline(always)]
     fn headers(&mut self, packet: &Packet) -> u8 {
-        let ttl = nonzero(u32::from(packet.ttl ^ self.ttl));
-        self.ttl_switches = self.ttl_switches.wrapping_add(ttl);
-        self.ttl = packet.ttl;
-        self.min_ttl = low8(min(self.min_ttl.into(), packet.ttl.into()));
-        self.max_ttl = low8(max(self.max_ttl.into(), packet.ttl.into()));
-
-        let tos = nonzero(u32::from(packet.tos ^ self.tos));
-        self.tos_switches = self.tos_switches.wrapping_add(tos);
-        self.tos = packet.tos;
-
-        let pcp = nonzero(u32::from(packet.vlan_pcp ^ self.vlan_pcp));
-        self.pcp_switches = self.pcp_switches.wrapping_add(pcp);
-        self.vlan_pcp = packet.vlan_pcp;
-
-        let checksum = u32::from(packet.is_unsummed() ^ self.is_unsummed);
-        self.checksum_switches = self.checksum_switches.wrapping_add(checksum);
-        self.is_unsummed = packet.is_unsummed();
-
-        let label = nonzero(packet.flow_label ^ self.flow_label);
-        self.label_switches = self.label_switches.wrapping_add(label);
-        self.flow_label = packet.flow_label;
-
-        let flags = nonzero(u32::from(packet.ip_flags() ^ self.ip_flags));
-        self.flag_switches = self.flag_switches.wrapping_add(flags);
-        self.ip_flags = packet.ip_flags();
-
         if !packet.key.is_ipv6() {
             self.identification(packet.ip_id);
         }
-        let bits = [
-            (ttl, changed::TTL),
-            (tos, changed::TOS),
-            (flags, changed::FLAGS),
-            (label, changed::LABEL),
-            (pcp, changed::PCP),
-            (checksum, changed::CHECKSUM),
-        ];
-        low8(bits.iter().fold(0, |mask, (is_changed, bit)| mask | (is_changed * u32::from(*bit))))
+        let fields = Fields::of(packet);
+        if fields == self.fields {
+            return 0;
+        }
+        let changed = fields.changed(self.fields);
+        self.fields = fields;
+        self.min_ttl = self.min_ttl.min(packet.ttl);
+        self.max_ttl = self.max_ttl.max(packet.ttl);
+        let has = |bit: u8| u32::from(changed) >> bit.trailing_zeros() & 1;
+        self.ttl_switches = self.ttl_switches.wrapping_add(has(changed::TTL));
+        self.tos_switches = self.tos_switches.wrapping_add(has(changed::TOS));
+        self.flag_switches = self.flag_switches.wrapping_add(has(changed::FLAGS));
+        self.label_switches = self.label_switches.wrapping_add(has(changed::LABEL));
+        self.pcp_switches = self.pcp_switches.wrapping_add(has(changed::PCP));
+        self.checksum_switches = self.checksum_switches.wrapping_add(has(changed::CHECKSUM));
+        changed
     }
 
     #[inline(always)]
@@ -320,19 +273,24 @@ impl FlowRecord {
         let has_low = nonzero(u32::from(id) & 0xff);
         self.ip_id_zeros = self.ip_id_zeros.wrapping_add(1 - is_set);
         self.ip_id_steps = self.ip_id_steps.wrapping_add(is_step);
-        self.ip_id_repeats = self.ip_id_repeats.wrapping_add(is_set & (1 - nonzero(step)));
-        self.ip_id_low_zeros = self.ip_id_low_zeros.wrapping_add(is_set & (1 - has_low));
         self.ip_id = id;
+        let (repeats, low_zeros) = (is_set & (1 - nonzero(step)), is_set & (1 - has_low));
+        if repeats | low_zeros != 0 {
+            self.ip_id_repeats = self.ip_id_repeats.wrapping_add(repeats);
+            self.ip_id_low_zeros = self.ip_id_low_zeros.wrapping_add(low_zeros);
+        }
     }
 
-    /// TCP's fields: 1 if the data begins before data that was already seen, else 0.
+    /// TCP's fields: 1 if the data begins before data that was already seen and may have a head for that, else 0.
     #[inline(always)]
     fn tcp(&mut self, packet: &Packet) -> u32 {
         let flags = u32::from(packet.tcp_flags);
         let (is_syn, is_reset) = (flags >> 1 & 1, flags >> 2 & 1);
         self.tcp_flags |= packet.tcp_flags;
-        self.syns = self.syns.wrapping_add(low16(is_syn));
-        self.resets = self.resets.wrapping_add(low16(is_reset));
+        if is_syn | is_reset != 0 {
+            self.syns = self.syns.wrapping_add(low16(is_syn));
+            self.resets = self.resets.wrapping_add(low16(is_reset));
+        }
 
         let window = nonzero(u32::from(packet.window ^ self.window));
         self.window_switches = self.window_switches.wrapping_add(window);
@@ -356,7 +314,7 @@ impl FlowRecord {
         self.retransmissions = self.retransmissions.wrapping_add(is_overlap);
         let is_gap = nonzero(ahead) & (1 - (ahead >> 31)) & carries;
         self.sequence_gaps = self.sequence_gaps.wrapping_add(is_gap);
-        is_overlap
+        is_overlap & below(self.retransmissions, max(OVERLAP_HEADS, self.payload_packets >> 3))
     }
 
     /// Adds the packet to the flow's series, or gets the flow one where it is a candidate. `slot` gives
@@ -392,31 +350,10 @@ impl FlowRecord {
 }
 
 const TCP: u8 = 6;
-const UDP: u8 = 17;
-
-impl Packet {
-    /// Reserved 4, don't fragment 2, more fragments 1.
-    #[inline(always)]
-    const fn ip_flags(&self) -> u8 {
-        self.ip_fragment.to_be_bytes()[0] >> 5
-    }
-
-    #[inline(always)]
-    fn is_unsummed(&self) -> u8 {
-        let is_udp = 1 - nonzero(u32::from(self.key.protocol ^ UDP));
-        low8(is_udp & (1 - nonzero(self.checksum.into())))
-    }
-}
 
 #[inline(always)]
 const fn has_low_zero(ip_id: u16) -> bool {
     ip_id != 0 && ip_id.to_be_bytes()[1] == 0
-}
-
-/// One of 64 bits, by multiplicative hashing (Knuth, TAOCP 3 §6.4).
-#[inline(always)]
-fn length_bit(len: u16) -> u64 {
-    1 << (u32::from(len).wrapping_mul(0x9e37_79b1) >> 26)
 }
 
 /// The sequence number after the segment: SYN and FIN take one each.
@@ -454,9 +391,7 @@ mod tests {
             payload_bytes: 4,
             first_ns: 10_000,
             last_ns: 25_000,
-            max_gap_us: 15,
             payload_packets: 1,
-            length_sketch: length_bit(28) | length_bit(32),
             min_len: 28,
             max_len: 32,
             ttl_switches: 1,
@@ -464,8 +399,7 @@ mod tests {
             header_heads: 1,
             min_ttl: 5,
             max_ttl: 64,
-            ttl: 5,
-            is_unsummed: 1,
+            fields: Fields::of(&second),
             class: Class::Udp as u8,
             ..FlowRecord::zeroed()
         };

@@ -224,7 +224,9 @@ impl Watch {
             }
             LinkEvent::Vanished { name, index } => {
                 warn!("{name} is gone; it is watched again when it returns");
-                self.plane.forget(index);
+                if let Err(error) = self.plane.forget(index) {
+                    error!("{error}");
+                }
             }
             LinkEvent::Changed { name, before, after, .. } => {
                 if before.mtu != after.mtu {

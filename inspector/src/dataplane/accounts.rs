@@ -10,31 +10,37 @@ use inspector_common::{Account, Direction, InterfaceSlot};
 
 use super::error::DataplaneError;
 use super::interface::Interface;
+use super::seats::Seats;
 use super::sys::MapValue;
 use crate::metrics::{InterfaceAccount, StatsError};
-
-/// Interfaces that can be watched: every slot but that of strangers.
-const LIMIT: usize = InterfaceSlot::SLOTS as usize - 1;
 
 /// The counters in the kernel. Clones read the same ones, from any thread.
 #[derive(Clone)]
 pub struct Accounts {
     counters: Arc<PerCpuArray<MapData, MapValue<Account>>>,
-    /// Names by slot; slot 0 takes packets of interfaces that nobody entered.
-    names: Arc<Mutex<Vec<String>>>,
+    /// By slot, from 1 on; slot 0 takes packets of interfaces that nobody entered.
+    owners: Arc<Mutex<Vec<Owner>>>,
+}
+
+/// Whose the counters of a slot are.
+#[derive(Clone, Debug)]
+struct Owner {
+    name: String,
+    /// What the counters, ingress and egress, stood at when the owner got the slot from another.
+    before: [Account; 2],
 }
 
 /// The kernel's map from interfaces to slots, and what stands in it.
 pub(super) struct Slots {
     map: Array<MapData, MapValue<InterfaceSlot>>,
-    assigned: Vec<Interface>,
+    seats: Seats,
 }
 
 impl Slots {
     /// Takes over the map `INTERFACES`.
     pub(super) fn new(map: Map) -> Result<Self, DataplaneError> {
         let map = map.try_into().map_err(|source| map_error("INTERFACES", source))?;
-        Ok(Self { map, assigned: Vec::new() })
+        Ok(Self { map, seats: Seats::default() })
     }
 
     /// Gives each interface a slot, the same again to one that comes back by its name.
@@ -43,19 +49,33 @@ impl Slots {
         accounts: &Accounts,
         interfaces: &[Interface],
     ) -> Result<(), DataplaneError> {
-        let mut assigned = self.assigned.clone();
-        for interface in interfaces {
-            match assigned.iter_mut().find(|known| known.name == interface.name) {
-                Some(known) => *known = interface.clone(),
-                None => assigned.push(interface.clone()),
-            }
+        let mut seats = self.seats.clone();
+        let seated = seats.seat_all(interfaces)?;
+        for (interface, slot) in interfaces.iter().zip(&seated) {
+            accounts.hand_over(*slot, &interface.name)?;
         }
-        for (index, slot) in assign(&assigned)? {
-            self.map.set(index, MapValue(slot), 0).map_err(|source| map_error("INTERFACES", source))?;
+        for index in self.seats.left_by(&seats) {
+            self.write(index, InterfaceSlot::zeroed())?;
         }
-        *accounts.names() = assigned.iter().map(|interface| interface.name.clone()).collect();
-        self.assigned = assigned;
+        for (interface, slot) in interfaces.iter().zip(seated) {
+            self.write(interface.index, InterfaceSlot { ifindex: interface.index, slot })?;
+        }
+        self.seats = seats;
         Ok(())
+    }
+
+    /// Takes out an interface that is not watched any more, so that whatever gets its index is not taken for it. Its
+    /// counters stay.
+    pub(super) fn forget(&mut self, index: u32) -> Result<(), DataplaneError> {
+        if self.seats.leave(index) {
+            self.write(index, InterfaceSlot::zeroed())?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, index: u32, slot: InterfaceSlot) -> Result<(), DataplaneError> {
+        let result = self.map.set(index % InterfaceSlot::ENTRIES, MapValue(slot), 0);
+        result.map_err(|source| map_error("INTERFACES", source))
     }
 }
 
@@ -63,7 +83,7 @@ impl Accounts {
     /// Takes over the map `ACCOUNTS`.
     pub(super) fn new(counters: Map) -> Result<Self, DataplaneError> {
         let counters = counters.try_into().map_err(|source| map_error("ACCOUNTS", source))?;
-        Ok(Self { counters: Arc::new(counters), names: Arc::default() })
+        Ok(Self { counters: Arc::new(counters), owners: Arc::default() })
     }
 
     /// The counters of each interface and direction, summed over CPUs. Egress, and packets of interfaces
@@ -72,25 +92,41 @@ impl Accounts {
     /// # Errors
     /// What the kernel said.
     pub fn read(&self) -> Result<Vec<InterfaceAccount>, StatsError> {
-        let names = self.names().clone();
-        let names = std::iter::once("other").chain(names.iter().map(String::as_str));
+        let strangers = Owner { name: "other".to_owned(), before: [Account::zeroed(); 2] };
+        let owners: Vec<Owner> = std::iter::once(strangers).chain(self.owners().iter().cloned()).collect();
         let mut accounts = Vec::new();
-        for (slot, name) in (0..).zip(names) {
-            for direction in [Direction::Ingress, Direction::Egress] {
-                let account = self.sum(InterfaceSlot::account(slot, direction))?;
+        for (slot, owner) in (0..).zip(owners) {
+            for (direction, before) in DIRECTIONS.into_iter().zip(&owner.before) {
+                let mut account = self.sum(slot, direction)?;
+                account.subtract(before);
                 let is_watched = slot > 0 && direction == Direction::Ingress;
                 if is_watched || account.seen > 0 {
-                    accounts.push(InterfaceAccount { interface: name.to_owned(), direction, account });
+                    accounts.push(InterfaceAccount { interface: owner.name.clone(), direction, account });
                 }
             }
         }
         Ok(accounts)
     }
 
-    fn sum(&self, index: u32) -> Result<Account, StatsError> {
+    /// Has a slot's counters count for an interface from now on, from zero if they were another's.
+    fn hand_over(&self, slot: u32, name: &str) -> Result<(), DataplaneError> {
+        let mut owners = self.owners();
+        match slot.checked_sub(1).and_then(|at| owners.get_mut(at as usize)) {
+            Some(owner) if owner.name == name => {}
+            Some(owner) => {
+                let [ingress, egress] = DIRECTIONS.map(|direction| self.sum(slot, direction));
+                *owner = Owner { name: name.to_owned(), before: [ingress?, egress?] };
+            }
+            None => owners.push(Owner { name: name.to_owned(), before: [Account::zeroed(); 2] }),
+        }
+        Ok(())
+    }
+
+    /// The counters of a slot, over all CPUs and everyone who had it.
+    fn sum(&self, slot: u32, direction: Direction) -> Result<Account, StatsError> {
         let values = self
             .counters
-            .get(&index, 0)
+            .get(&InterfaceSlot::account(slot, direction), 0)
             .map_err(|error| StatsError { what: "the BPF map ACCOUNTS", source: io::Error::other(error) })?;
         let mut sum = Account::zeroed();
         for MapValue(account) in values.iter() {
@@ -99,69 +135,21 @@ impl Accounts {
         Ok(sum)
     }
 
-    fn names(&self) -> MutexGuard<'_, Vec<String>> {
+    fn owners(&self) -> MutexGuard<'_, Vec<Owner>> {
         // Nothing panics while it holds the lock; if something did, the names are still names.
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// In the order of [`Owner::before`].
+const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
+
 impl fmt::Debug for Accounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Accounts").field("names", &self.names).finish_non_exhaustive()
+        f.debug_struct("Accounts").field("owners", &self.owners).finish_non_exhaustive()
     }
 }
 
 fn map_error(map: &'static str, source: MapError) -> DataplaneError {
     DataplaneError::Map { map, source: Box::new(source) }
-}
-
-/// Where in `INTERFACES` each interface goes, and what stands there.
-fn assign(interfaces: &[Interface]) -> Result<Vec<(u32, InterfaceSlot)>, DataplaneError> {
-    if interfaces.len() > LIMIT {
-        return Err(DataplaneError::TooManyInterfaces { count: interfaces.len(), limit: LIMIT });
-    }
-    let mut assigned: Vec<(u32, InterfaceSlot)> = Vec::with_capacity(interfaces.len());
-    for (slot, interface) in (1..).zip(interfaces) {
-        let index = interface.index % InterfaceSlot::ENTRIES;
-        // An index that was reused by an interface of another name is the later one's.
-        assigned.retain(|(_, taken)| taken.ifindex != interface.index);
-        if let Some((_, clash)) = assigned.iter().find(|(taken, _)| *taken == index) {
-            let clash = interfaces.iter().find(|other| other.index == clash.ifindex);
-            return Err(DataplaneError::IndexClash {
-                first: clash.map(|clash| clash.name.clone()).unwrap_or_default(),
-                second: interface.name.clone(),
-                period: InterfaceSlot::ENTRIES,
-            });
-        }
-        assigned.push((index, InterfaceSlot { ifindex: interface.index, slot }));
-    }
-    Ok(assigned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn interfaces(indexes: impl IntoIterator<Item = u32>) -> Vec<Interface> {
-        let interface = |index| Interface { name: format!("if{index}"), index, xdp_program: None };
-        indexes.into_iter().map(interface).collect()
-    }
-
-    #[test]
-    fn each_interface_has_its_own_slot_wherever_its_index_lies() {
-        let far = 3 + InterfaceSlot::ENTRIES;
-        let assigned = assign(&interfaces([2, far])).unwrap();
-        assert_eq!(
-            assigned,
-            [(2, InterfaceSlot { ifindex: 2, slot: 1 }), (3, InterfaceSlot { ifindex: far, slot: 2 })]
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_told_apart_is_refused() {
-        let clash = assign(&interfaces([3, 3 + InterfaceSlot::ENTRIES])).unwrap_err().to_string();
-        assert!(clash.contains("if3 and if65539"), "{clash}");
-        assert!(assign(&interfaces(1..=63)).is_ok());
-        assert!(assign(&interfaces(1..=64)).unwrap_err().to_string().contains("at most 63"));
-    }
 }

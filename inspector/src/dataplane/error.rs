@@ -5,6 +5,8 @@ use std::io;
 use aya::EbpfError;
 use aya::maps::MapError;
 
+use crate::metrics::StatsError;
+
 /// The data plane cannot work.
 #[derive(Debug, thiserror::Error)]
 pub enum DataplaneError {
@@ -33,10 +35,8 @@ pub enum DataplaneError {
     #[error("no interface has a default route, so `auto` means none; name one with -i")]
     NoDefaultRoute,
     /// More interfaces than there are counters for.
-    #[error("{count} interfaces asked for, but inspector watches at most {limit}; name fewer with -i")]
+    #[error("inspector watches at most {limit} interfaces at a time; name fewer with -i")]
     TooManyInterfaces {
-        /// How many were asked for.
-        count: usize,
         /// How many there is room for.
         limit: usize,
     },
@@ -106,6 +106,13 @@ pub enum DataplaneError {
         map: &'static str,
         /// What went wrong.
         source: Box<MapError>,
+    },
+    /// The counters could not be read.
+    #[error(transparent)]
+    Counters {
+        /// What went wrong.
+        #[from]
+        source: StatsError,
     },
     /// A file descriptor could not be had.
     #[error("out of file descriptors ({source}); raise `ulimit -n`")]

@@ -12,6 +12,7 @@ mod heads;
 mod interface;
 pub mod link;
 pub mod privilege;
+mod seats;
 mod series;
 mod sys;
 mod trial;
@@ -188,6 +189,9 @@ impl DataPlane {
                     for attached in self.attached.split_off(before) {
                         attach::detach(&mut self.ebpf, attached);
                     }
+                    for interface in interfaces {
+                        self.slots.forget(interface.index)?;
+                    }
                     return Err(error);
                 }
             }
@@ -195,11 +199,16 @@ impl DataPlane {
         Ok(())
     }
 
-    /// Lets go of an interface that is gone, by its index.
-    pub fn forget(&mut self, index: u32) {
+    /// Lets go of an interface that is gone, by its index. Its counters stay, and go on if it comes back.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn forget(&mut self, index: u32) -> Result<(), DataplaneError> {
+        self.slots.forget(index)?;
         while let Some(at) = self.attached.iter().position(|attached| attached.interface.index == index) {
             attach::detach(&mut self.ebpf, self.attached.remove(at));
         }
+        Ok(())
     }
 
     /// Detaches every program. The maps can still be read.

@@ -154,6 +154,11 @@ impl Trial {
         Ok((Self { plane, maps, rings }, subjects))
     }
 
+    /// The data plane itself. Whoever reads heads from it must not have them discarded.
+    pub const fn plane(&mut self) -> &mut DataPlane {
+        &mut self.plane
+    }
+
     /// Empties each ring that is more than half full, as a reader would that costs nothing. Not sooner, since a
     /// program may wake its reader whenever that has caught up.
     pub fn discard_heads(&self) {

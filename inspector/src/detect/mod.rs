@@ -4,6 +4,7 @@
 //! evidence crosses a threshold; it may push the same one again and again as evidence grows, since
 //! [`crate::findings`] deduplicates. Detectors don't know each other, the source or the wall clock.
 
+pub mod address;
 pub mod beacon;
 pub mod custom;
 pub mod declared;
@@ -15,11 +16,16 @@ pub mod icmp;
 pub mod injection;
 pub mod ip_header;
 pub mod ipv6_header;
+pub mod knock;
 pub mod link_padding;
 mod masquerade;
 mod noise;
 pub(crate) mod novelty;
+pub mod order;
 pub(crate) mod pairing;
+pub mod retransmission;
+mod shape;
+pub mod size;
 pub mod smb;
 pub(crate) mod table;
 pub mod tcp_header;
@@ -78,5 +84,10 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(link_padding::LinkPadding::new(link_padding::Thresholds::default())),
         Box::new(timing::Timing::new(timing::Thresholds::default())),
         Box::new(beacon::Beacon::new(beacon::Thresholds::default())),
+        Box::new(retransmission::Retransmission::new(retransmission::Thresholds::default())),
+        Box::new(order::PacketOrder::new(order::Thresholds::default())),
+        Box::new(size::PacketLength::new(size::Thresholds::default())),
+        Box::new(knock::PortKnock::new(knock::Thresholds::default())),
+        Box::new(address::DstAddress::new(address::Thresholds::default())),
     ]
 }

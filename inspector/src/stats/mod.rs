@@ -9,3 +9,4 @@ pub mod schedule;
 pub mod share;
 pub mod similarity;
 pub mod spread;
+pub mod von_neumann;

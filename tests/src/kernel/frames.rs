@@ -133,6 +133,36 @@ fn encapsulated(packet: &[u8], packet6: &[u8], frame: &[u8]) -> Vec<Vec<u8>> {
     frames
 }
 
+/// The transport of a packet of [`one_of_many`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// A connection that is under way.
+    Tcp,
+    /// The beginning of one.
+    Syn,
+    /// A datagram with something in it.
+    Udp,
+    /// A datagram to port 53.
+    Dns,
+}
+
+/// A packet of one of many flows, 60 bytes long.
+#[must_use]
+pub fn one_of_many(number: u16, transport: Transport) -> Vec<u8> {
+    let source = 10_000 + number % 50_000;
+    let (protocol, mut segment) = match transport {
+        Transport::Tcp => (6, tcp(443, 0x18, b"12 bytes")),
+        Transport::Syn => (6, tcp(443, 0x02, &[])),
+        Transport::Udp => (17, udp(0, 4_000, &[7; 18])),
+        Transport::Dns => (17, udp(0, 53, &[7; 18])),
+    };
+    segment[..2].copy_from_slice(&source.to_be_bytes());
+    let mut frame = ethernet(&[0x0800], &ipv4(protocol, 0, &[], &segment));
+    frame[28..30].copy_from_slice(&number.to_be_bytes());
+    frame.resize(60, 0);
+    frame
+}
+
 /// At least one well-formed frame for every branch of the classifier.
 #[must_use]
 pub fn well_formed() -> Vec<Vec<u8>> {

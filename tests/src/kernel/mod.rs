@@ -1,6 +1,9 @@
 //! The loaded BPF program and the host build, fed the same frames and held against each other.
 
 pub mod frames;
+pub mod pace;
+
+use std::time::{Duration, Instant};
 
 use bytemuck::Zeroable as _;
 use inspector::dataplane::{DataPlane, Hooks, MAX_PLAIN_FRAME, MIN_FRAME, Settings};
@@ -34,6 +37,10 @@ pub const PROGRAMS: [&str; 3] = ["inspector_frags", "inspector_plain", EGRESS];
 /// Flows after which both sides start afresh, well before the kernel's map begins to evict.
 const MAX_FLOWS: usize = 20_000;
 
+/// Time after which both sides start afresh: a flow that is silent for 10 s loses its series, on the kernel's clock
+/// alone, since the host's stands still.
+const MAX_AGE: Duration = Duration::from_secs(5);
+
 type Head = (HeadMeta, Vec<u8>);
 
 /// Both builds of the classifier, side by side.
@@ -41,6 +48,7 @@ type Head = (HeadMeta, Vec<u8>);
 pub struct Twin {
     program: &'static str,
     settings: Settings,
+    loaded: Instant,
     kernel: DataPlane,
     host: Replay,
 }
@@ -51,7 +59,8 @@ impl Twin {
     pub async fn load(program: &'static str, sampler: Sampler) -> Self {
         let control = Control { sampler, series_min_gap_ns: 0, limits: [u32::MAX; HeadGroup::SLOTS] };
         let settings = Settings { control, ..Settings::default() };
-        Self { program, settings, kernel: load(&settings).await, host: Replay::new(control) }
+        let (loaded, kernel) = (Instant::now(), load(&settings).await);
+        Self { program, settings, loaded, kernel, host: Replay::new(control) }
     }
 
     /// Whether the kernel can be given this frame in a test run.
@@ -94,7 +103,8 @@ impl Twin {
             self.compare_flow(&packet, context);
         }
 
-        if self.host.live_flows() > MAX_FLOWS {
+        if self.host.live_flows() > MAX_FLOWS || self.loaded.elapsed() > MAX_AGE {
+            self.loaded = Instant::now();
             self.kernel = load(&self.settings).await;
             self.host = Replay::new(self.settings.control);
         }
@@ -145,7 +155,7 @@ fn without_time(meta: &HeadMeta, bytes: &[u8]) -> Head {
 }
 
 fn timeless(record: FlowRecord) -> FlowRecord {
-    FlowRecord { first_ns: 0, last_ns: 0, max_gap_us: 0, ..record }
+    FlowRecord { first_ns: 0, last_ns: 0, ..record }
 }
 
 /// `CAP_NET_ADMIN` and `CAP_BPF` in a capability mask.

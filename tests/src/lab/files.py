@@ -8,6 +8,8 @@ import sys
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def do_PUT(self):
         length = int(self.headers["Content-Length"])
         path = pathlib.Path(self.directory) / pathlib.PurePosixPath(self.path).name

@@ -47,6 +47,11 @@ impl Namespace {
         &self.name
     }
 
+    /// Takes its name away, as somebody else's `ip netns del` does. Nothing can enter it by the name any more.
+    pub fn delete_name(&self) {
+        assert!(succeeds("ip", &["netns", "del", &self.name]), "{} has no name", self.name);
+    }
+
     /// A command that runs in the namespace and dies with the thread that started it.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("setpriv");

@@ -67,6 +67,19 @@ impl Network {
         server
     }
 
+    /// A new cable between client and router after the old one is gone, with the same addresses. The router's end has
+    /// this name, and this index if one is given.
+    pub fn reconnect_client(&self, interface: &str, index: Option<u32>) {
+        let index = index.map(|index| format!("index {index}")).unwrap_or_default();
+        self.router().ip(&format!(
+            "link add {interface} {index} type veth peer name eth0 netns {}",
+            self.client.namespace.name()
+        ));
+        self.router().ip(&format!("link set {interface} up"));
+        self.client.namespace.ip("link set eth0 up");
+        configure(&self.client, self.router(), interface, "10.77.1.1", "fd77:1::1");
+    }
+
     /// The router; panics where there is none.
     pub fn router(&self) -> &Namespace {
         self.router.as_ref().expect("this network has a router")
@@ -82,6 +95,11 @@ fn cable(left: &Namespace, left_name: &str, right: &Namespace, right_name: &str)
 /// Connects a side to an interface of the router, which is its way to everywhere else.
 fn connect(side: &Side, router: &Namespace, interface: &str, gateway: &str, gateway6: &str) {
     cable(&side.namespace, "eth0", router, interface);
+    configure(side, router, interface, gateway, gateway6);
+}
+
+/// Gives both ends of a cable their addresses, and the side its routes.
+fn configure(side: &Side, router: &Namespace, interface: &str, gateway: &str, gateway6: &str) {
     address(router, interface, gateway, gateway6);
     address(&side.namespace, "eth0", side.address, side.address6);
     side.namespace.ip(&format!("route add default via {gateway}"));

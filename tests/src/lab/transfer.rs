@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Namespace, Process};
+use super::{Namespace, Process, covert::Tunnel};
 
 /// Tries, each through a tunnel of its own. One in about 40 transfers through ptunnel-ng stalled for good when it
 /// was begun before the far end was ready; now that is waited for, and what the tests are about is that its
@@ -38,21 +38,23 @@ pub enum Way {
 
 /// A transfer by curl, and the tunnel that it goes through.
 #[derive(Debug)]
-pub struct Transfer<'a, T, Open: Fn() -> (String, T)> {
+pub struct Transfer<'a, Open: Fn() -> Tunnel> {
     client: &'a Namespace,
     way: Way,
     path: String,
+    name: String,
     open: Open,
-    tunnel: Option<T>,
+    tunnel: Option<Tunnel>,
     curl: Process,
 }
 
-impl<'a, T, Open: Fn() -> (String, T)> Transfer<'a, T, Open> {
-    /// Opens a tunnel and begins to carry a file between a path here and the URL that comes with the tunnel.
-    pub fn begin(client: &'a Namespace, way: Way, path: &str, open: Open) -> Self {
-        let (url, tunnel) = open();
-        let curl = start(client, way, path, &url);
-        Self { client, way, path: path.to_owned(), open, tunnel: Some(tunnel), curl }
+impl<'a, Open: Fn() -> Tunnel> Transfer<'a, Open> {
+    /// Opens a tunnel and begins to carry a file between a path here and a name at the tunnel's far end.
+    pub fn begin(client: &'a Namespace, way: Way, path: &str, name: &str, open: Open) -> Self {
+        let tunnel = open();
+        let curl = start(client, way, path, name, &tunnel);
+        let (path, name) = (path.to_owned(), name.to_owned());
+        Self { client, way, path, name, open, tunnel: Some(tunnel), curl }
     }
 
     /// Waits until the file is there.
@@ -63,18 +65,19 @@ impl<'a, T, Open: Fn() -> (String, T)> Transfer<'a, T, Open> {
             }
             // The old one must be gone before a new one takes its place.
             self.tunnel = None;
-            let (url, tunnel) = (self.open)();
+            let tunnel = (self.open)();
+            self.curl = start(self.client, self.way, &self.path, &self.name, &tunnel);
             self.tunnel = Some(tunnel);
-            self.curl = start(self.client, self.way, &self.path, &url);
         }
         assert!(self.curl.wait(PATIENCE).success(), "the transfer failed: {}", self.curl.stderr());
     }
 }
 
-fn start(client: &Namespace, way: Way, path: &str, url: &str) -> Process {
+fn start(client: &Namespace, way: Way, path: &str, name: &str, tunnel: &Tunnel) -> Process {
     let flag = match way {
         Way::Out => "--upload-file",
         Way::In => "--output",
     };
-    client.spawn(&[&CURL[..], &[flag, path, url]].concat())
+    let proxy: Vec<&str> = tunnel.proxy.iter().map(String::as_str).collect();
+    client.spawn(&[&CURL[..], &proxy, &[flag, path, &tunnel.url(name)]].concat())
 }

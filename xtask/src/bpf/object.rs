@@ -114,11 +114,13 @@ fn rustflags(target: &Target, linker: &Path) -> OsString {
     let mut flags = OsString::from(format!("--cfg=bpf_target_arch=\"{}\"", target.arch));
     // Debug information is what bpf-linker makes BTF from. Headers are not aligned in a frame, and every
     // kernel that inspector runs on allows the access; without the feature each byte is loaded by itself. Unless
-    // told otherwise the linker has LLVM call functions that set and copy memory byte by byte.
+    // told otherwise the linker has LLVM call functions that set and copy memory byte by byte. Instructions of 32 bits
+    // (v3) are known from Linux 5.1 on.
     for flag in [
         "-Cdebuginfo=2",
         "-Clink-arg=--btf",
         "-Clink-arg=--cpu-features=+allows-misaligned-mem-access",
+        "-Ctarget-cpu=v3",
         "-Clink-arg=--disable-expand-memcpy-in-order",
     ] {
         flags.push("\x1f");

@@ -37,15 +37,30 @@ impl Need {
 }
 
 /// What the tests and the demo call.
-pub(crate) const TESTS: [Need; 13] = [
+pub(crate) const TESTS: [Need; 27] = [
     need("ip", "iproute2", Installed, "network namespaces and veth pairs"),
     need("ethtool", "ethtool", Installed, "switching offloads, to see the doctor read them"),
     need("ping", "iputils-ping", Installed, "honest ICMP echo"),
+    need("ptunnel", "ptunnel", Unpacked, "a channel in ICMP echo, of the old kind"),
     need("ptunnel-ng", "ptunnel-ng", Unpacked, "a channel in ICMP echo"),
+    need("icmptx", "icmptx", Installed, "a channel of whole IP packets in ICMP echo"),
     need("iodine", "iodine", Unpacked, "a channel in DNS names, client side"),
     need("iodined", "iodine", Unpacked, "a channel in DNS names, server side"),
     need("ifconfig", "net-tools", Installed, "iodine sets its tunnel's address with it"),
-    need("dnsmasq", "dnsmasq-base", Installed, "an honest resolver"),
+    need("dns2tcpc", "dns2tcp", Unpacked, "a channel in DNS answers, client side"),
+    need("dns2tcpd", "dns2tcp", Unpacked, "a channel in DNS answers, server side"),
+    need("udptunnel", "udptunnel", Installed, "a channel of datagrams in TCP"),
+    need("obfs4proxy", "obfs4proxy", Installed, "a channel that looks like nothing"),
+    // Starts nothing by itself: it has no configuration.
+    need("openvpn", "openvpn", Installed, "an honest tunnel"),
+    need("openssl", "openssl", Installed, "its certificates"),
+    need("ssh", "openssh-client", Installed, "honest sessions and copies, client side"),
+    need("ssh-keygen", "openssh-client", Installed, "their keys"),
+    need("scp", "openssh-client", Installed, "honest copies, both sides"),
+    need("dropbear", "dropbear-bin", Installed, "honest sessions, server side"),
+    need("chronyd", "chrony", Unpacked, "honest network time"),
+    need("busybox", "busybox", Installed, "honest DHCP, client side"),
+    need("dnsmasq", "dnsmasq-base", Installed, "an honest resolver, and DHCP"),
     need("dig", "bind9-dnsutils", Installed, "honest DNS lookups"),
     need("curl", "curl", Installed, "honest HTTP, and reading /metrics as Prometheus does"),
     need("iperf3", "iperf3", Installed, "bulk TCP and UDP, honest load"),

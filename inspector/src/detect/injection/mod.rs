@@ -160,9 +160,8 @@ fn contradicted<'a>(
     let recent = ranges.iter().filter(|kept| {
         segment.time_ns.saturating_sub(kept.time_ns) <= limits.window_ns && kept.len >= limits.least_data
     });
-    // What a receiver would drop for its checksum cannot have been forged to be read. (A card that writes
-    // checksums itself lets sent segments be seen without: those are the host's own.)
-    let comparable = recent.filter(|kept| kept.is_sound != Some(false) && segment.is_sound != Some(false));
+    // What a receiver would drop for its length or checksum cannot have been forged to be read.
+    let comparable = recent.filter(|kept| kept.is_sound && segment.is_sound);
     let counted = comparable.map(|kept| (kept, kept.contradiction(segment)));
     let other = counted.filter(|(_, (differing, compared))| {
         *compared >= limits.least_data

@@ -1,5 +1,6 @@
 //! Recent payload ranges of one direction of a TCP connection, and whether two of them contradict each other.
 
+use crate::detect::header::{has_right_segment, is_sound};
 use crate::observation::Head;
 
 /// Ranges that are kept of one direction. The two that a race is between are neighbours in time; four leave
@@ -23,8 +24,8 @@ pub(super) struct Segment {
     pub(super) ip_id: u16,
     /// Whether the segment has the timestamp option.
     pub(super) has_timestamp: bool,
-    /// Whether the checksum is right; `None` where not all of the segment was captured.
-    pub(super) is_sound: Option<bool>,
+    /// Whether nothing speaks against the segment's having been sent as it is: neither lengths nor checksums.
+    pub(super) is_sound: bool,
 }
 
 impl Segment {
@@ -42,7 +43,7 @@ impl Segment {
             ttl: head.meta.ttl,
             ip_id: head.meta.ip_id,
             has_timestamp: has_timestamp(options),
-            is_sound: is_sound(head, segment),
+            is_sound: is_sound(head) && has_right_segment(head) != Some(false),
         })
     }
 
@@ -70,36 +71,6 @@ fn has_timestamp(options: &[u8]) -> bool {
             },
         }
     }
-}
-
-/// Whether the TCP checksum holds (RFC 9293, 3.1); `None` where the segment was cut.
-fn is_sound(head: &Head<'_>, segment: &[u8]) -> Option<bool> {
-    let len = u32::try_from(segment.len()).ok()?;
-    if len != head.meta.l4_len() {
-        return None;
-    }
-    let key = &head.meta.key;
-    let [l0, l1, l2, l3] = len.to_be_bytes();
-    let pseudo = [l0, l1, l2, l3, 0, 0, 0, key.protocol];
-    let (src, dst) =
-        if key.is_ipv6() { (&key.src[..], &key.dst[..]) } else { (&key.src[12..], &key.dst[12..]) };
-    let sum = [src, dst, &pseudo, segment].into_iter().map(words).sum::<u64>();
-    Some(fold(sum) == 0xffff)
-}
-
-/// Sum of the big-endian 16-bit words; an odd byte at the end is the high one.
-fn words(bytes: &[u8]) -> u64 {
-    let (pairs, rest) = bytes.as_chunks::<2>();
-    let sum: u64 = pairs.iter().map(|&pair| u64::from(u16::from_be_bytes(pair))).sum();
-    sum + rest.first().map_or(0, |&byte| u64::from(byte) << 8)
-}
-
-/// The ones'-complement sum of 16 bits.
-fn fold(mut sum: u64) -> u64 {
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    sum
 }
 
 /// The last few ranges of one direction of a connection.

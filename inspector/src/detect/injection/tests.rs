@@ -1,7 +1,7 @@
 //! Races that must be found, and the corner cases of TCP and DNS that must not.
 
 use bytemuck::Zeroable as _;
-use inspector_common::HeadMeta;
+use inspector_common::{Anomaly, HeadMeta};
 
 use super::*;
 use crate::dissect::dns::Message;
@@ -109,15 +109,15 @@ fn a_reset_from_elsewhere_is_an_observation_and_one_from_the_host_is_nothing() {
 }
 
 #[test]
-fn a_segment_that_its_receiver_drops_for_its_checksum_contradicts_nothing() {
+fn a_segment_that_its_receiver_drops_for_its_length_or_checksum_contradicts_nothing() {
     let mut bytes = vec![0u8; 40];
     (bytes[0], bytes[32]) = (0x45, 0x50);
     bytes.extend_from_slice(REAL);
     let mut meta = HeadMeta::zeroed();
     (meta.key.protocol, meta.l4_offset, meta.l4_header_len) = (6, 20, 20);
     meta.ip_len = u32::try_from(bytes.len()).unwrap();
-    let sound = |bytes: &[u8]| Segment::of(&Head { meta: &meta, bytes }).and_then(|segment| segment.is_sound);
-    assert_eq!(sound(&bytes), Some(false));
+    let sound = |meta: &HeadMeta, bytes: &[u8]| Segment::of(&Head { meta, bytes }).unwrap().is_sound;
+    assert!(!sound(&meta, &bytes), "no checksum");
     // By an independent sum: protocol, length and the words of the segment, folded and inverted.
     let mut sum = 6 + u32::try_from(bytes.len() - 20).unwrap();
     for (i, &byte) in bytes[20..].iter().enumerate() {
@@ -126,8 +126,10 @@ fn a_segment_that_its_receiver_drops_for_its_checksum_contradicts_nothing() {
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     bytes[36..38].copy_from_slice(&(!u16::try_from(sum).unwrap()).to_be_bytes());
-    assert_eq!(sound(&bytes), Some(true));
-    assert_eq!(sound(&bytes[..bytes.len() - 1]), None, "cut");
+    assert!(sound(&meta, &bytes));
+    assert!(sound(&meta, &bytes[..bytes.len() - 1]), "cut by the capture: nothing speaks against it");
+    meta.anomalies = 1 << Anomaly::IpLength as u32;
+    assert!(!sound(&meta, &bytes), "longer than its frame");
 }
 
 /// A response of DNS to `id` with one address, or the query for it.

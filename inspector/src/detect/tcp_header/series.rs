@@ -4,16 +4,7 @@ use inspector_common::SeriesEntry;
 
 use crate::detect::header::Alphabet;
 use crate::detect::table::Entry;
-
-/// Von Neumann's ratio η = Σ(xᵢ₊₁ − xᵢ)² / Σ(xᵢ − x̄)² (von Neumann, Ann. Math. Stat. 12, 1941): near 2 for values
-/// that don't depend on the one before, near 0 for ones that drift, as free space in a buffer does. `None` for
-/// fewer than two values or constant ones.
-pub(super) fn von_neumann(values: &[f64]) -> Option<f64> {
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let spread: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let steps: f64 = values.windows(2).map(|pair| (pair[1] - pair[0]).powi(2)).sum();
-    (values.len() >= 2 && spread > 0.0).then(|| steps / spread)
-}
+use crate::stats::von_neumann;
 
 /// The packets of one flow's series, as far as they tell of timestamps and windows.
 #[derive(Debug, Default)]
@@ -75,7 +66,7 @@ impl Track {
         let values: Vec<f64> = self.windows.iter().map(|window| f64::from(*window)).collect();
         let mut alphabet = Alphabet::default();
         self.windows.iter().for_each(|window| alphabet.add((*window).into()));
-        von_neumann(&values).map(|ratio| (ratio, alphabet))
+        von_neumann::ratio(&values).map(|ratio| (ratio, alphabet))
     }
 
     pub(super) fn window_count(&self) -> u32 {
@@ -98,33 +89,6 @@ mod tests {
     use bytemuck::Zeroable as _;
 
     use super::*;
-
-    #[test]
-    fn von_neumann_agrees_with_values_computed_by_hand() {
-        // 1 3 2: mean 2, spread 2, steps 4 + 1.
-        assert!((von_neumann(&[1.0, 3.0, 2.0]).unwrap() - 2.5).abs() < 1e-12);
-        // 1 2 3 4: spread 5, steps 3.
-        assert!((von_neumann(&[1.0, 2.0, 3.0, 4.0]).unwrap() - 0.6).abs() < 1e-12);
-        assert_eq!(von_neumann(&[5.0, 5.0]), None);
-        assert_eq!(von_neumann(&[]), None);
-    }
-
-    #[test]
-    fn von_neumann_is_within_its_bounds_and_ignores_scale() {
-        let mut state = 7u32;
-        for _ in 0..200 {
-            let values: Vec<f64> = (0..20)
-                .map(|_| {
-                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    f64::from(state >> 24)
-                })
-                .collect();
-            let ratio = von_neumann(&values).unwrap();
-            let scaled: Vec<f64> = values.iter().map(|value| 3.0 * value - 40.0).collect();
-            assert!((0.0..=4.0).contains(&ratio));
-            assert!((von_neumann(&scaled).unwrap() - ratio).abs() < 1e-9);
-        }
-    }
 
     #[test]
     fn reordered_packets_have_no_backward_timestamps() {

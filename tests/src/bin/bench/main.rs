@@ -3,10 +3,8 @@
 
 mod cost;
 mod drain;
-mod error;
 mod footprint;
 mod options;
-mod pace;
 #[cfg(test)]
 mod pace_tests;
 mod packets;
@@ -23,6 +21,8 @@ mod throughput;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use inspector_tests::failure as error;
+use inspector_tests::kernel::pace;
 use inspector_tests::lab::interrupt;
 
 fn main() -> ExitCode {

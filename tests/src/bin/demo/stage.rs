@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use inspector_tests::lab::covert::{Iodine, Ptunnel};
+use inspector_tests::lab::covert::{Iodine, Tunnel, ptunnel_ng};
 use inspector_tests::lab::files::{FileServer, random};
 use inspector_tests::lab::{Inspector, Network, Scratch, Side, Transfer, Way};
 
@@ -36,15 +36,10 @@ pub(crate) fn play() -> bool {
     let mut carrier =
         Carrier { screen: &screen, client: &network.client, files: &files, ordinary, transcript };
     screen.say("an intruder sends a file to the accomplice inside ICMP echo (ptunnel-ng)");
-    let ptunnel = carrier.carry("icmp-payload", || {
-        let tunnel = Ptunnel::open(client, server, accomplice.address);
-        (tunnel.url("icmp-payload"), tunnel)
-    });
+    let ptunnel = carrier.carry("icmp-payload", || ptunnel_ng(client, server, accomplice.address));
     screen.say("the intruder sends a file to the accomplice inside DNS queries (iodine)");
-    let iodine = carrier.carry("dns-volume", || {
-        let tunnel = Iodine::open(client, server, accomplice.address, "TXT");
-        (tunnel.url("dns-volume"), tunnel)
-    });
+    let iodine =
+        carrier.carry("dns-volume", || Iodine::Queries("TXT").open(client, server, accomplice.address));
 
     let ordinary = carrier.ordinary.end();
     let events = inspector.stop();
@@ -87,11 +82,11 @@ struct Carrier<'a> {
 impl Carrier<'_> {
     /// Opens a tunnel and sends a file through it, named after the detector, while ordinary traffic goes on; shows
     /// when it was flagged and when the file was there.
-    fn carry<T>(&mut self, detector: &'static str, open: impl Fn() -> (String, T)) -> Channel {
+    fn carry(&mut self, detector: &'static str, open: impl Fn() -> Tunnel) -> Channel {
         let here = Scratch::new();
         let sent = here.write("file", random(SIZE));
         let begun = Instant::now();
-        let transfer = Transfer::begin(&self.client.namespace, Way::Out, &sent, open);
+        let transfer = Transfer::begin(&self.client.namespace, Way::Out, &sent, detector, open);
         let _ = self.transcript.inspector.alert(detector, LIMIT);
         let flagged_after = begun.elapsed();
         self.screen.say("inspector has noticed:");

@@ -48,7 +48,7 @@ impl Accumulated {
         match event {
             Event::Head(meta, bytes) => self.heads.push((HeadMeta { time_ns: 0, ..*meta }, bytes.to_vec())),
             Event::Flow(flow) => {
-                let record = FlowRecord { first_ns: 0, last_ns: 0, max_gap_us: 0, ..*flow.record };
+                let record = FlowRecord { first_ns: 0, last_ns: 0, ..*flow.record };
                 self.flows.push((*flow.key, record));
             }
             Event::Series(series) => {

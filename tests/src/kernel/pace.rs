@@ -1,8 +1,9 @@
 //! Running a program over packet after packet in the kernel; see `inspector-ebpf/src/bin/pace`.
 
-#[path = "../../../../inspector-ebpf/src/bin/pace/layout.rs"]
+#[path = "../../../inspector-ebpf/src/bin/pace/layout.rs"]
 mod layout;
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use aya::maps::{Array, Map, MapData, ProgramArray};
@@ -11,9 +12,14 @@ use aya::programs::{TestRunResult, XdpMode};
 use aya::{Ebpf, include_bytes_aligned};
 use inspector::dataplane::Hook;
 
-use crate::error::{Failed, Failure};
-pub(crate) use layout::{LONGEST, SHORTEST};
+use crate::failure::{Failed, Failure};
 use layout::{PACKETS, SLOT, STATE, state};
+
+/// Longest frame that fits.
+pub const LONGEST: usize = layout::LONGEST;
+
+/// Shortest frame that is taken.
+pub const SHORTEST: usize = layout::SHORTEST;
 
 static OBJECT: &[u8] = include_bytes_aligned!(env!("INSPECTOR_PACE_OBJECT"));
 
@@ -21,6 +27,7 @@ static OBJECT: &[u8] = include_bytes_aligned!(env!("INSPECTOR_PACE_OBJECT"));
 const FULL_FRAME: usize = 1_514;
 
 /// Frames that a run takes in a row, all with the same begin.
+#[derive(Debug)]
 struct Group {
     first: u32,
     count: u32,
@@ -28,11 +35,11 @@ struct Group {
 }
 
 /// A pacing program and what it runs through.
-pub(crate) struct Pace {
+pub struct Pace {
     ebpf: Ebpf,
     program: &'static str,
     /// The program that does nothing, for control.
-    pub(crate) empty: ProgramFd,
+    pub empty: ProgramFd,
     packets: Array<MapData, [u8; SLOT]>,
     state: Array<MapData, [u32; STATE]>,
     next: ProgramArray<MapData>,
@@ -43,7 +50,7 @@ impl Pace {
     /// Loads the pacing program for a hook. `idle` is an interface of this thread's namespace that is down: an XDP
     /// program is attached to it and stays there, since otherwise each run would put it into the kernel's XDP
     /// dispatcher and wait for all CPUs to take note, asleep and with cooling caches.
-    pub(crate) fn load(hook: Hook, idle: &str) -> Result<Self, Failure> {
+    pub fn load(hook: Hook, idle: &str) -> Result<Self, Failure> {
         match hook {
             Hook::XdpFrags => Self::new("pace_frags", "empty_frags", idle),
             Hook::Xdp => Self::new("pace_plain", "empty_plain", idle),
@@ -52,7 +59,7 @@ impl Pace {
     }
 
     /// Loads the program that sends packets out of an interface.
-    pub(crate) fn emitter(out: u32, idle: &str) -> Result<Self, Failure> {
+    pub fn emitter(out: u32, idle: &str) -> Result<Self, Failure> {
         let mut pace = Self::new("emit", "empty_frags", idle)?;
         pace.set(|state| state[state::OUT] = out)?;
         Ok(pace)
@@ -85,7 +92,7 @@ impl Pace {
     /// Puts these frames in place of those before, each of [`SHORTEST`] to [`LONGEST`] bytes. They are run through
     /// by EtherType, at all hooks alike, since TC takes that from the frame that a run begins with; within an
     /// EtherType they stay in order. `random`: as [`state::RANDOM`].
-    pub(crate) fn fill(&mut self, frames: &[Vec<u8>], random: bool) -> Result<(), Failure> {
+    pub fn fill(&mut self, frames: &[Vec<u8>], random: bool) -> Result<(), Failure> {
         let ethertype = |frame: &[u8]| [frame[12], frame[13]];
         let mut frames: Vec<&[u8]> = frames.iter().take(PACKETS as usize).map(Vec::as_slice).collect();
         frames.sort_by_key(|frame| ethertype(frame));
@@ -116,7 +123,7 @@ impl Pace {
     }
 
     /// Has the pacing program go on to another one.
-    pub(crate) fn aim(&mut self, program: &ProgramFd) -> Result<(), Failure> {
+    pub fn aim(&mut self, program: &ProgramFd) -> Result<(), Failure> {
         self.next.set(0, program, 0).or_failed("aiming at a program")
     }
 
@@ -124,7 +131,7 @@ impl Pace {
     /// nanoseconds a packet.
     ///
     /// It is the kernel's own clock around the runs, as their mean in whole nanoseconds, rounded down.
-    pub(crate) fn pass(&mut self, at_once: u32, mut between: impl FnMut()) -> Result<f64, Failure> {
+    pub fn pass(&mut self, at_once: u32, mut between: impl FnMut()) -> Result<f64, Failure> {
         let mut total = 0.0;
         let mut packets = 0;
         for number in 0..self.groups.len() {
@@ -151,7 +158,7 @@ impl Pace {
 
     /// Sends packets at a rate (in one a second) for some time, in bursts of 20 ms, or as fast as may be. Gives how
     /// many it sent.
-    pub(crate) fn emit(&mut self, rate: Option<u32>, count: u32) -> Result<u32, Failure> {
+    pub fn emit(&mut self, rate: Option<u32>, count: u32) -> Result<u32, Failure> {
         const TICK: Duration = Duration::from_millis(20);
         let burst = rate.map_or(20_000, |rate| rate / 50).max(1);
         let begun = Instant::now();
@@ -183,7 +190,7 @@ impl Pace {
     }
 
     /// How many runs did not get to the program that was aimed at.
-    pub(crate) fn missed(&self) -> Result<u32, Failure> {
+    pub fn missed(&self) -> Result<u32, Failure> {
         Ok(self.state.get(&0, 0).or_failed("reading the run's state")?[state::MISSED])
     }
 
@@ -210,12 +217,29 @@ fn load(ebpf: &mut Ebpf, name: &str) -> Result<ProgramFd, Failure> {
     fd.try_clone().or_failed("keeping a program's descriptor")
 }
 
+impl fmt::Debug for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { program, groups, .. } = self;
+        f.debug_struct("Pace")
+            .field("program", program)
+            .field("groups", &groups.len())
+            .finish_non_exhaustive()
+    }
+}
+
 /// A program that passes every packet on, attached in the driver to an interface of this thread's namespace until
 /// it is dropped.
-pub(crate) struct PassAll(#[expect(dead_code, reason = "it holds the attachment")] Ebpf);
+pub struct PassAll(#[expect(dead_code, reason = "it holds the attachment")] Ebpf);
+
+impl fmt::Debug for PassAll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PassAll").finish_non_exhaustive()
+    }
+}
 
 impl PassAll {
-    pub(crate) fn attach(interface: &str) -> Result<Self, Failure> {
+    /// Attaches it.
+    pub fn attach(interface: &str) -> Result<Self, Failure> {
         let mut ebpf = Ebpf::load(OBJECT).or_failed("loading the pacing programs' object")?;
         load(&mut ebpf, "empty_frags")?;
         let Some(Program::Xdp(program)) = ebpf.program_mut("empty_frags") else {

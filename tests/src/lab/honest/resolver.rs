@@ -1,12 +1,9 @@
-//! Ordinary servers.
+//! A resolver.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
-use super::{Namespace, Process, Scratch, Side, until};
-
-/// For a server to be there.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::super::{Namespace, Process, Scratch, Side, until};
+use super::PATIENCE;
 
 /// Hosts that the resolver knows: `host1.example.net` and on.
 const HOSTS: usize = 30;

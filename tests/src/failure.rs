@@ -1,23 +1,25 @@
-//! Why something could not be measured, as one sentence.
+//! Why something could not be done, as one sentence.
 
 use std::fmt::Display;
 
-/// A measurement that failed.
+/// What failed, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} failed: {why}")]
-pub(crate) struct Failure {
+pub struct Failure {
     what: &'static str,
     why: String,
 }
 
 impl Failure {
-    pub(crate) fn new(what: &'static str, why: impl Display) -> Self {
+    /// A failure of what was being done.
+    pub fn new(what: &'static str, why: impl Display) -> Self {
         Self { what, why: why.to_string() }
     }
 }
 
 /// Says what was being done when an error came up.
-pub(crate) trait Failed<T> {
+pub trait Failed<T> {
+    /// The value, or what was being done.
     fn or_failed(self, what: &'static str) -> Result<T, Failure>;
 }
 

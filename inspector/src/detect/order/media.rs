@@ -1,0 +1,104 @@
+//! A sample of the packets of a media stream: whether their numbers and their places agree.
+
+use crate::detect::table::Entry;
+use crate::findings::Traffic;
+use crate::observation::Head;
+
+/// Most samples kept of a stream: the first four packets and the powers of two up to 2^19.
+const KEPT: usize = 20;
+/// Bytes of the fixed header of RTP (RFC 3550 §5.1).
+const HEADER: usize = 12;
+
+/// One packet of an RTP stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    /// Which packet of the flow it was.
+    number: u32,
+    /// RTP's sequence number.
+    sequence: u16,
+    source: u32,
+    kind: u8,
+}
+
+impl Sample {
+    /// The packet, if it looks like RTP: version 2 and a payload type that no RTCP takes (RFC 5761 §4).
+    pub(super) fn of(head: &Head<'_>) -> Option<Self> {
+        let payload = head.payload();
+        let [first, kind, s0, s1, _, _, _, _, x0, x1, x2, x3] = *payload.first_chunk::<HEADER>()?;
+        let kind = kind & 0x7f;
+        let is_rtp = first >> 6 == 2 && !(64..96).contains(&kind);
+        is_rtp.then(|| Self {
+            number: head.meta.number,
+            sequence: u16::from_be_bytes([s0, s1]),
+            source: u32::from_be_bytes([x0, x1, x2, x3]),
+            kind,
+        })
+    }
+}
+
+/// What the samples amount to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shuffle {
+    /// Packets seen.
+    pub(super) samples: usize,
+    /// How often their shift turns from growing to falling or back.
+    pub(super) turns: usize,
+    /// How far the shift goes up and down in all, beyond the way from the first to the last, packets: two for
+    /// each packet that is one place off.
+    pub(super) excess: u32,
+}
+
+/// A stream, as far as it was seen.
+#[derive(Debug, Default)]
+pub(super) struct Media {
+    samples: Vec<Sample>,
+    /// Several sources or kinds share the flow, or it is no RTP: numbers and places need not agree.
+    is_mixed: bool,
+    pub(super) traffic: Traffic,
+}
+
+impl Entry for Media {
+    fn last_ns(&self) -> u64 {
+        self.traffic.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        self.samples.len() as u64
+    }
+}
+
+impl Media {
+    pub(super) fn add(&mut self, sample: Sample) {
+        if let Some(first) = self.samples.first() {
+            self.is_mixed |= (first.source, first.kind) != (sample.source, sample.kind);
+        }
+        if self.samples.len() < KEPT {
+            self.samples.push(sample);
+        }
+    }
+
+    /// How far the stream is shuffled; `None` where that can't be told: several sources, or numbers that drift by
+    /// more than `reach` packets from the places. A shift is how far a number is ahead of its place: loss lets it
+    /// grow, and what is sent in between fall, for all that follows.
+    pub(super) fn shuffle(&self, reach: u32) -> Option<Shuffle> {
+        let first = self.samples.first().filter(|_| !self.is_mixed)?;
+        let shift = |sample: &Sample| {
+            let steps = sample.sequence.wrapping_sub(first.sequence).cast_signed();
+            let places = sample.number.wrapping_sub(first.number);
+            // Places wrap as sequence numbers do.
+            let [_, _, high, low] = places.to_be_bytes();
+            i32::from(steps.wrapping_sub(i16::from_be_bytes([high, low])))
+        };
+        let mut shifts: Vec<i32> = self.samples.iter().map(shift).collect();
+        let (least, greatest) = (shifts.iter().min()?, shifts.iter().max()?);
+        if greatest.abs_diff(*least) > reach {
+            return None;
+        }
+        shifts.dedup();
+        let steps: Vec<i32> = shifts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let way: u32 = steps.iter().map(|step| step.unsigned_abs()).sum();
+        let net = steps.iter().sum::<i32>().unsigned_abs();
+        let turns = steps.windows(2).filter(|pair| pair[0].signum() != pair[1].signum()).count();
+        Some(Shuffle { samples: self.samples.len(), turns, excess: way - net })
+    }
+}

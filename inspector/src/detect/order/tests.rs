@@ -1,0 +1,145 @@
+//! Shuffled streams, and streams that networks and senders disturb.
+
+use bytemuck::Zeroable as _;
+use inspector_common::SeriesEntry;
+
+use super::*;
+use crate::detect::shape::Numbers;
+use crate::detect::wire::{Wire, noise};
+
+/// An RTP packet of 20 ms of G.711.
+fn rtp(sequence: u16, source: u32, kind: u8) -> Vec<u8> {
+    let [high, low] = sequence.to_be_bytes();
+    let mut packet = vec![0x80, kind, high, low];
+    packet.extend((u32::from(sequence) * 160).to_be_bytes());
+    packet.extend(source.to_be_bytes());
+    packet.extend(noise(sequence.into(), 160));
+    packet
+}
+
+/// Whether a stream of these packets is found.
+fn is_found(packets: impl IntoIterator<Item = Vec<u8>>) -> bool {
+    let mut wire = Wire::new(PacketOrder::new(Thresholds::default()));
+    for packet in packets {
+        wire.wait(20);
+        wire.udp(true, 30_000, 30_002, &packet);
+    }
+    !wire.findings.is_empty()
+}
+
+fn numbers(count: u16) -> Vec<u16> {
+    (0..count).map(|number| number.wrapping_add(65_000)).collect()
+}
+
+fn voice(sequence: &[u16]) -> Vec<Vec<u8>> {
+    sequence.iter().map(|number| rtp(*number, 7, 0)).collect()
+}
+
+fn shuffle<T>(values: &mut [T], numbers: &mut Numbers) {
+    for at in (1..values.len()).rev() {
+        values.swap(at, numbers.below(u32::try_from(at + 1).unwrap()) as usize);
+    }
+}
+
+#[test]
+fn permutations_of_media_packets_are_found() {
+    let found = (0..40u64).filter(|seed| {
+        let mut sequence = numbers(1200);
+        let mut random = Numbers(*seed);
+        sequence.chunks_mut(4).for_each(|group| shuffle(group, &mut random));
+        is_found(voice(&sequence))
+    });
+    // A sample of 12 packets leaves some undecided.
+    assert!(found.count() >= 36);
+}
+
+#[test]
+fn media_that_networks_swap_lose_and_mix_are_silent() {
+    for seed in 0..40 {
+        let mut random = Numbers(seed);
+        let mut swapped = numbers(1200);
+        for at in 0..1199 {
+            if random.below(100) == 0 {
+                swapped.swap(at, at + 1);
+            }
+        }
+        assert!(!is_found(voice(&swapped)), "swapped, {seed}");
+        let mut lossy = numbers(1200);
+        lossy.retain(|_| random.below(50) != 0);
+        assert!(!is_found(voice(&lossy)), "lossy, {seed}");
+        // Reports in between, on the same ports (RFC 5761), and loss as well.
+        let mut with_reports = Vec::new();
+        for number in lossy {
+            if random.below(200) == 0 {
+                with_reports.push(vec![0x80, 200, 0, 6, 0, 0, 0, 7, 1, 2, 3, 4, 5, 6, 7, 8]);
+            }
+            with_reports.push(rtp(number, 7, 0));
+        }
+        assert!(!is_found(with_reports), "with reports, {seed}");
+        // Sound and pictures in one flow (RFC 8843), each with numbers of its own.
+        let bundled = numbers(1200).into_iter().map(|number| {
+            let (source, kind) = if random.below(3) == 0 { (7, 111) } else { (8, 96) };
+            rtp(number, source, kind)
+        });
+        assert!(!is_found(bundled), "bundled, {seed}");
+        let random_bytes = (0..1200).map(|n| [vec![0x80], noise(seed * 1200 + n, 99)].concat());
+        assert!(!is_found(random_bytes), "noise, {seed}");
+    }
+}
+
+/// Whether a TCP flow of these (gap in µs, sequence number, identification) is found.
+fn is_stream_found(segments: &[(u32, u32, u16)]) -> bool {
+    let mut detector = PacketOrder::new(Thresholds::default());
+    let mut findings = Vec::new();
+    let key = FlowKey { protocol: 6, ..FlowKey::zeroed() };
+    let entry = |&(gap_us, seq, ip_id): &(u32, u32, u16)| SeriesEntry {
+        gap_us,
+        seq,
+        ip_id,
+        payload_len: 100,
+        ..SeriesEntry::zeroed()
+    };
+    for (number, segments) in segments.chunks(50).enumerate() {
+        let entries: Vec<SeriesEntry> = segments.iter().map(entry).collect();
+        let (is_start, last_ns) = (number == 0, number as u64);
+        detector
+            .series(&Series { key: &key, entries: &entries, missed: 0, is_start, last_ns }, &mut findings);
+    }
+    !findings.is_empty()
+}
+
+/// Sequence numbers and identifications of a sender's segments, 3 ms apart.
+fn segments(count: u16) -> Vec<(u32, u32, u16)> {
+    (0..count).map(|number| (3_000, 100 * u32::from(number), 900 + number)).collect()
+}
+
+#[test]
+fn permutations_of_segments_are_found() {
+    let mut random = Numbers(5);
+    let mut sent = segments(300);
+    let mut order: Vec<u32> = sent.iter().map(|(_, seq, _)| *seq).collect();
+    order.chunks_mut(3).for_each(|group| shuffle(group, &mut random));
+    sent.iter_mut().zip(order).for_each(|(segment, seq)| segment.1 = seq);
+    assert!(is_stream_found(&sent));
+}
+
+#[test]
+fn networks_that_reorder_and_losses_that_are_repaired_are_silent() {
+    let mut random = Numbers(6);
+    // On two paths with every third packet late: the identification is late with it.
+    let mut reordered = segments(300);
+    reordered.chunks_mut(3).for_each(|group| shuffle(group, &mut random));
+    assert!(!is_stream_found(&reordered));
+    // Of every ten one is lost before it is seen, and sent again after a round trip of 40 ms and 13 packets.
+    let mut repaired = Vec::new();
+    for (number, &(gap, seq, id)) in segments(600).iter().enumerate() {
+        if number % 10 != 5 {
+            repaired.push((gap, seq, id + u16::try_from(number / 10).unwrap()));
+        }
+        if number % 10 == 8 && number > 20 {
+            repaired.push((100, seq - 1300, id + u16::try_from(number / 10).unwrap() + 1));
+        }
+    }
+    assert!(!is_stream_found(&repaired));
+    assert!(!is_stream_found(&segments(600)));
+}
