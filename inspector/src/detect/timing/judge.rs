@@ -174,7 +174,7 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     let fastest = modes.iter().map(|mode| mode.center).fold(f64::INFINITY, f64::min);
     let is_paced = fastest >= limits.quantum_us.0 && largest.center <= limits.quantum_us.1;
     let centers: Vec<f64> = modes.iter().map(|mode| mode.center).collect();
-    let least_others = least_others(largest.center, &centers, limits);
+    let least_others = least_others(sample, largest.center, &centers, limits);
     if coverage < limits.coverage || others < least_others || !is_paced {
         return None;
     }
@@ -209,14 +209,21 @@ fn are_apart(centers: &[f64], apart: f64) -> bool {
 }
 
 /// What share of other gaps it takes: more where they are two, three and more times the most frequent, as those of a
-/// constant stream are that loses packets.
-fn least_others(largest: f64, centers: &[f64], limits: &Thresholds) -> f64 {
-    let is_multiple = |center: &f64| is_multiple(*center, largest) && *center > 0.5 * largest;
-    if centers.len() > 2 && centers.iter().all(is_multiple) { limits.slot_others } else { limits.others }
+/// constant stream are that loses packets. Infinite while the gaps are too few to tell that from a sender that skips
+/// ticks.
+fn least_others(sample: &Sample, largest: f64, centers: &[f64], limits: &Thresholds) -> f64 {
+    let is_multiple = |center: &f64| is_multiple(*center, largest, 2.0 * OFF_GRID) && *center > 0.5 * largest;
+    if centers.len() < 3 || !centers.iter().all(is_multiple) {
+        limits.others
+    } else if sample.gaps.len() < limits.slot_gaps {
+        f64::INFINITY
+    } else {
+        limits.slot_others
+    }
 }
 
-fn is_multiple(center: f64, of: f64) -> bool {
-    (center / of - (center / of).round()).abs() <= OFF_GRID
+fn is_multiple(center: f64, of: f64, off: f64) -> bool {
+    (center / of - (center / of).round()).abs() <= off
 }
 
 /// Whether all are multiples of one time from `least` on.
@@ -225,7 +232,7 @@ fn are_multiples(centers: &[f64], least: f64) -> bool {
     (1..=16u32)
         .map(|parts| shortest / f64::from(parts))
         .take_while(|&slot| slot >= least)
-        .any(|slot| centers.iter().all(|&center| is_multiple(center, slot)))
+        .any(|slot| centers.iter().all(|&center| is_multiple(center, slot, OFF_GRID)))
 }
 
 fn symbol(gap: f64, modes: &[Mode], floor: f64) -> u8 {
@@ -244,7 +251,7 @@ fn broad(sample: &Sample, humps: &[Hump], limits: &Thresholds) -> Option<Verdict
     let is_paced = *centers.first()? >= limits.quantum_us.0 && largest.center <= limits.quantum_us.1;
     let is_apart = centers.windows(2).all(|pair| are_apart(pair, limits.hump_apart));
     let widest = humps.iter().map(|hump| hump.width).fold(0.0, f64::max);
-    let least_others = least_others(largest.center, &centers, limits);
+    let least_others = least_others(sample, largest.center, &centers, limits);
     if humps.len() > limits.humps || coverage < limits.hump_coverage || others < least_others {
         return None;
     }
@@ -274,6 +281,9 @@ fn broad(sample: &Sample, humps: &[Hump], limits: &Thresholds) -> Option<Verdict
 
 /// Gaps that are one, two, three and more times one slot, whatever the jitter of each.
 fn slots(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
+    if sample.gaps.len() < limits.slot_gaps {
+        return None;
+    }
     let tried = sample.gaps.get(sample.gaps.len().saturating_sub(TRIED)..)?;
     // The least gap is one slot but for jitter.
     let longest = (1.3 * sample.quantile(0.05)).min(limits.slot_us.1);
