@@ -36,6 +36,8 @@ mod traffic;
 #[cfg(test)]
 mod wire;
 
+use serde_json::Value;
+
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
 
@@ -63,6 +65,18 @@ pub trait Detector: Send {
 
     /// Entries in use in its tables, and their capacity.
     fn occupancy(&self) -> (usize, usize);
+
+    /// What is to survive a restart, if anything, with times moved by `wall_offset_ns` to the wall clock.
+    fn save(&self, wall_offset_ns: i64) -> Option<Value> {
+        let _ = wall_offset_ns;
+        None
+    }
+
+    /// Takes back what [`Self::save`] gave, maybe in another run, or refuses it and stays as it was.
+    fn restore(&mut self, saved: Value, wall_offset_ns: i64) -> Result<(), serde_json::Error> {
+        let _ = (saved, wall_offset_ns);
+        Ok(())
+    }
 }
 
 /// Every detector, at its default thresholds.

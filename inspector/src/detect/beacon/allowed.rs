@@ -1,0 +1,80 @@
+//! Destinations that the operator expects to be called.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// An address, a network, or a domain with all below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Servers whose address begins with the first bits of this one.
+    Network(IpAddr, u8),
+    /// Names asked of DNS: this one, in lower case, and all that end in a dot and it.
+    Domain(String),
+}
+
+/// Why a text names no destination.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no address, network or domain; write it like 192.0.2.7, 2001:db8::/32 or example.org")]
+pub struct AllowedError(String);
+
+impl FromStr for Allowed {
+    type Err = AllowedError;
+
+    fn from_str(text: &str) -> Result<Self, AllowedError> {
+        let bad = || AllowedError(text.to_owned());
+        let (address, bits) =
+            text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        if let Ok(address) = address.parse::<IpAddr>() {
+            let all = if address.is_ipv4() { 32 } else { 128 };
+            let bits = bits.map_or(Ok(all), |bits| bits.parse().map_err(|_| bad()))?;
+            return if bits <= all { Ok(Self::Network(address, bits)) } else { Err(bad()) };
+        }
+        let domain = text.trim_matches('.').to_ascii_lowercase();
+        let is_label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        let has_letter = domain.bytes().any(|byte| byte.is_ascii_alphabetic());
+        if has_letter && domain.split('.').all(is_label) { Ok(Self::Domain(domain)) } else { Err(bad()) }
+    }
+}
+
+impl Allowed {
+    pub(super) fn has_server(&self, server: IpAddr) -> bool {
+        let Self::Network(network, bits) = self else { return false };
+        let high = |address: u128, all: u8| address.checked_shr(u32::from(all - bits)).unwrap_or(0);
+        match (network, server) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => {
+                high(u128::from(a.to_bits()), 32) == high(u128::from(b.to_bits()), 32)
+            }
+            (IpAddr::V6(a), IpAddr::V6(b)) => high(a.to_bits(), 128) == high(b.to_bits(), 128),
+            _ => false,
+        }
+    }
+
+    pub(super) fn has_name(&self, name: &str) -> bool {
+        let Self::Domain(domain) = self else { return false };
+        name.strip_suffix(domain.as_str()).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_networks_and_domains_are_read_and_nonsense_is_refused() {
+        let has = |allowed: &str, server: &str| {
+            allowed.parse::<Allowed>().unwrap().has_server(server.parse().unwrap())
+        };
+        assert!(has("192.0.2.7", "192.0.2.7") && !has("192.0.2.7", "192.0.2.8"));
+        assert!(has("192.0.2.0/24", "192.0.2.8") && !has("192.0.2.0/24", "192.0.3.8"));
+        assert!(has("0.0.0.0/0", "203.0.113.1") && !has("0.0.0.0/0", "2001:db8::1"));
+        assert!(has("2001:db8::/32", "2001:db8:1::1") && has("::/0", "2001:db8::1"));
+        let named = |allowed: &str, name: &str| allowed.parse::<Allowed>().unwrap().has_name(name);
+        assert!(named("Example.org.", "example.org") && named("example.org", "a.b.example.org"));
+        assert!(!named("example.org", "badexample.org") && !named("192.0.2.7", "example.org"));
+        for bad in ["", ".", "192.0.2.0/33", "192.0.2.0/x", "a..b", "no spaces.org", "1234", "/8"] {
+            assert!(bad.parse::<Allowed>().is_err(), "{bad}");
+        }
+    }
+}
