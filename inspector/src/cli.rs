@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::commands::{doctor, replay, run};
 use crate::dataplane::{Egress, Mode};
+use crate::detect::{self, beacon::Allowed};
 use crate::metrics::server::{DEFAULT_ADDRESS, DEFAULT_PATH};
 
 /// Finds covert channels in live traffic and in captures.
@@ -35,6 +36,31 @@ enum Command {
     /// Attaches and changes nothing. Without privileges it says what it can, and what it cannot tell. Exits
     /// with 0 when nothing would stop it, and 1 when something would.
     Doctor(DoctorArgs),
+}
+
+/// Flags of the detectors, for all that analyse.
+#[derive(Args, Debug)]
+pub struct DetectorArgs {
+    /// Keep in FILE what takes hours to learn, such as who calls whom at what intervals, and go on from there
+    #[arg(long, value_name = "FILE", env = "INSPECTOR_STATE")]
+    pub state: Option<PathBuf>,
+
+    /// Expect hosts to call DEST at intervals: an address, a network, or a domain and all below it
+    #[arg(
+        long = "allow-calls-to",
+        value_name = "DEST",
+        env = "INSPECTOR_ALLOW_CALLS_TO",
+        value_delimiter = ','
+    )]
+    pub allowed_calls: Vec<Allowed>,
+}
+
+impl DetectorArgs {
+    /// What is set of the detectors.
+    #[must_use]
+    pub fn settings(&self) -> detect::Settings {
+        detect::Settings { allowed_calls: self.allowed_calls.clone() }
+    }
 }
 
 /// Flags of `inspector run`.
@@ -82,6 +108,9 @@ pub struct RunArgs {
     /// Stop after this time, such as 10s or 5m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub duration: Option<std::time::Duration>,
+
+    #[command(flatten)]
+    pub detectors: DetectorArgs,
 }
 
 /// Flags of `inspector replay`.
@@ -106,6 +135,9 @@ pub struct ReplayArgs {
     /// Look at one flow in N; ICMP and DNS are always looked at
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub sample: u32,
+
+    #[command(flatten)]
+    pub detectors: DetectorArgs,
 }
 
 /// Flags of `inspector doctor`.
@@ -186,5 +218,7 @@ mod tests {
         assert!(parse(&["run", "-i", "eth0", "--duration", "soon"]).is_err());
         assert!(parse(&["run", "-i", "eth0", "--sample", "0"]).is_err());
         assert!(parse(&["replay"]).is_err());
+        assert!(parse(&["replay", "a.pcap", "--allow-calls-to", "192.0.2.0/24,example.org"]).is_ok());
+        assert!(parse(&["replay", "a.pcap", "--allow-calls-to", "192.0.2.0/99"]).is_err());
     }
 }

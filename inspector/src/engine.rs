@@ -1,5 +1,7 @@
 //! From heads to reports: dissects, lets every detector look, deduplicates.
 
+use serde_json::{Map, Value};
+
 use crate::detect::{self, Detector};
 use crate::dissect;
 use crate::findings::{Deduper, Finding, Report};
@@ -23,7 +25,13 @@ impl Engine {
     /// An engine with every detector at its default thresholds.
     #[must_use]
     pub fn new() -> Self {
-        let detectors = detect::all();
+        Self::with(&detect::Settings::default())
+    }
+
+    /// An engine with every detector at its default thresholds but for what is set.
+    #[must_use]
+    pub fn with(settings: &detect::Settings) -> Self {
+        let detectors = detect::with(settings);
         Self { detectors, deduper: Deduper::default(), findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
     }
 
@@ -62,6 +70,31 @@ impl Engine {
                 detector.tick(self.now_ns);
             }
         }
+    }
+
+    /// What the detectors keep over a restart, by their names, with times of the wall clock.
+    #[must_use]
+    pub fn save(&self, wall_offset_ns: i64) -> Map<String, Value> {
+        let saved =
+            |detector: &Box<dyn Detector>| Some((detector.name().to_owned(), detector.save(wall_offset_ns)?));
+        self.detectors.iter().filter_map(saved).collect()
+    }
+
+    /// Gives the detectors back what they kept.
+    ///
+    /// # Errors
+    /// One of them cannot read its part. Those before it have taken theirs.
+    pub fn restore(
+        &mut self,
+        mut saved: Map<String, Value>,
+        wall_offset_ns: i64,
+    ) -> Result<(), serde_json::Error> {
+        for detector in &mut self.detectors {
+            if let Some(part) = saved.remove(detector.name()) {
+                detector.restore(part, wall_offset_ns)?;
+            }
+        }
+        Ok(())
     }
 
     /// What has been reported and held back.

@@ -10,10 +10,12 @@ use tracing::warn;
 use super::outputs::Outputs;
 use super::summary::Summary;
 use super::{DAMAGED, FAILED, OK, complain, fail};
-use crate::analyse::{Analysis, analyse};
+use crate::analyse::{Analysis, analyse_by};
 use crate::capture::{CaptureError, CaptureReader};
 use crate::cli::{Format, ReplayArgs};
+use crate::engine::Engine;
 use crate::sinks::Context;
+use crate::state::StateFile;
 
 /// Runs the command.
 #[must_use]
@@ -44,7 +46,17 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
 fn capture(args: &ReplayArgs, path: &Path, outputs: &mut Outputs) -> Result<(), CaptureError> {
     let mut capture = CaptureReader::open(path)?;
     let sampler = Sampler::new(args.sample, 0);
-    let Analysis { replay, damage } = analyse(&mut capture, sampler, |_, report| outputs.write(report));
+    let mut engine = Engine::with(&args.detectors.settings());
+    let state = args.detectors.state.as_deref().map(StateFile::new);
+    // A capture's clock is the wall clock.
+    if let Some(Err(error)) = state.as_ref().map(|state| state.restore(&mut engine, 0)) {
+        complain(&error);
+    }
+    let Analysis { replay, damage } =
+        analyse_by(&mut engine, &mut capture, sampler, |_, report| outputs.write(report));
+    if let Some(Err(error)) = state.map(|state| state.save(&engine, 0)) {
+        complain(&error);
+    }
     for skipped in capture.skipped() {
         warn!("{skipped}");
     }

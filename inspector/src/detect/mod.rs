@@ -79,9 +79,24 @@ pub trait Detector: Send {
     }
 }
 
+/// What the operator sets of the detectors.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Destinations that hosts may call at intervals.
+    pub allowed_calls: Vec<beacon::Allowed>,
+}
+
 /// Every detector, at its default thresholds.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Detector>> {
+    with(&Settings::default())
+}
+
+/// Every detector, at its default thresholds but for what is set.
+#[must_use]
+pub fn with(settings: &Settings) -> Vec<Box<dyn Detector>> {
+    let beacon =
+        beacon::Thresholds { allowed: settings.allowed_calls.clone(), ..beacon::Thresholds::default() };
     vec![
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
         Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
@@ -97,7 +112,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(tcp_header::TcpHeader::new(tcp_header::Thresholds::default())),
         Box::new(link_padding::LinkPadding::new(link_padding::Thresholds::default())),
         Box::new(timing::Timing::new(timing::Thresholds::default())),
-        Box::new(beacon::Beacon::new(beacon::Thresholds::default())),
+        Box::new(beacon::Beacon::new(beacon)),
         Box::new(retransmission::Retransmission::new(retransmission::Thresholds::default())),
         Box::new(order::PacketOrder::new(order::Thresholds::default())),
         Box::new(size::PacketLength::new(size::Thresholds::default())),

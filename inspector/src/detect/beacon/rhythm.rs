@@ -11,6 +11,9 @@ pub(super) const KEPT: usize = 128;
 /// Calls closer together are one: a page fetched over several connections, A and AAAA of one name.
 const ONE_CALL_NS: i64 = 1_000_000_000;
 
+/// Where the last call lies further ahead than this, the clock was set back since: nothing can be said of intervals.
+const CLOCK_SET_NS: i64 = 60_000_000_000;
+
 /// One call: when it began and what it carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Call {
@@ -117,6 +120,9 @@ impl Rhythm {
         }
         self.traffic.last_ns = self.traffic.last_ns.max(now_ns);
         let begin_ns = i64::try_from(now_ns).unwrap_or(i64::MAX);
+        if self.calls.last().is_some_and(|call| call.begin_ns.saturating_sub(begin_ns) > CLOCK_SET_NS) {
+            self.calls.clear();
+        }
         if self.calls.last().is_some_and(|call| begin_ns.saturating_sub(call.begin_ns) < ONE_CALL_NS) {
             return false;
         }
