@@ -75,9 +75,10 @@ impl Engine {
     /// What the detectors keep over a restart, by their names, with times of the wall clock.
     #[must_use]
     pub fn save(&self, wall_offset_ns: i64) -> Map<String, Value> {
-        let saved =
-            |detector: &Box<dyn Detector>| Some((detector.name().to_owned(), detector.save(wall_offset_ns)?));
-        self.detectors.iter().filter_map(saved).collect()
+        let detectors = self.detectors.iter();
+        detectors
+            .filter_map(|detector| Some((detector.name().to_owned(), detector.save(wall_offset_ns)?)))
+            .collect()
     }
 
     /// Gives the detectors back what they kept.

@@ -162,11 +162,13 @@ pub(super) fn connections(rhythm: &Rhythm, port: u16, limits: &Thresholds) -> Op
     let is_alert = regular.is_jittered(limits)
         || (regular.is_timer(limits) && regular.is_wait && !SERVICES.contains(&port));
     let mut verdict = verdict(&regular, is_alert);
-    if !is_alert && regular.is_timer(limits) && regular.is_wait {
-        if let Some(evidence) = steered(done, limits) {
-            (verdict.signature, verdict.severity, verdict.score) = (&STEERED, Severity::Medium, 0.6);
-            verdict.evidence.extend(evidence);
-        }
+    if !is_alert
+        && regular.is_timer(limits)
+        && regular.is_wait
+        && let Some(evidence) = steered(done, limits)
+    {
+        (verdict.signature, verdict.severity, verdict.score) = (&STEERED, Severity::Medium, 0.6);
+        verdict.evidence.extend(evidence);
     }
     verdict.evidence.extend([
         measured("bytes_sent", sent.median, Some(limits.call_bytes), "bytes"),

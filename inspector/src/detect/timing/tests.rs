@@ -125,18 +125,21 @@ fn slots(slot: f64) -> impl Fn(&[bool]) -> Vec<f64> {
     }
 }
 
+/// From the bits of a message to gaps.
+type Channel = Box<dyn Fn(&[bool]) -> Vec<f64>>;
+
 /// Keystrokes of people.
 fn typed(noise: &mut Noise) -> Vec<f64> {
     (0..PACKETS).map(|_| 60.0 + (4.8 + 0.5 * noise.normal()).exp()).collect()
 }
 
-/// How many of the seeds are found, of ten.
+/// How many of the seeds are found, as an alert or an observation, of ten.
 fn recall(is_prose: bool, channel: &dyn Fn(&[bool]) -> Vec<f64>, jitter: Jitter) -> u64 {
     (0..SEEDS)
         .filter(|seed| {
             let mut noise = Noise(seed * 7919 + 1);
             let gaps = channel(&bits(is_prose, &mut noise));
-            alerts(&judge(17, jittered(&gaps, jitter, &mut noise))) > 0
+            !judge(17, jittered(&gaps, jitter, &mut noise)).is_empty()
         })
         .count() as u64
 }
@@ -147,7 +150,6 @@ fn alphabets_and_slots_are_found_as_far_as_their_jitter_leaves_them_apart() {
     let jitters =
         [Own(0.0), Own(0.05), Own(0.1), Own(0.2), Own(0.3), Network(0.3), Network(1.0), Network(3.0)];
     // What was reached for each of the jitters, compressed data and prose in one number each: of ten seeds.
-    type Channel = Box<dyn Fn(&[bool]) -> Vec<f64>>;
     let channels: [(&str, Channel, [u64; 8], [u64; 8]); 9] = [
         (
             "20/50 ms",
@@ -260,7 +262,9 @@ fn ticks(tick: f64, chances: &[f64], noise: &mut Noise) -> Vec<f64> {
     let (mut gaps, mut gap, mut chance) = (Vec::new(), 0.0, 0.5);
     for _ in 0..6000 {
         if noise.chance(1.0 / 200.0) {
-            chance = chances[(noise.next() * chances.len() as f64) as usize % chances.len()];
+            let place = noise.next() * chances.len() as f64;
+            chance =
+                chances.iter().zip(1u32..).find(|(_, end)| place < f64::from(*end)).map_or(0.5, |(c, _)| *c);
         }
         gap += tick;
         if noise.chance(chance) {
@@ -372,12 +376,27 @@ fn media_games_polling_pauses_losses_and_queues_are_silent() {
 #[test]
 fn a_sender_that_skips_ticks_by_activity_is_not_always_told_from_a_channel() {
     // While its activity stays, each tick is the flip of a coin, as a channel's is: what tells them apart is that
-    // activity changes, and some runs don't show it. This is a limit, not an aim: 12 of 40 are taken for one.
+    // activity changes, and some runs don't show it. This is a limit, not an aim: 11 of 40 are taken for one.
     let alerted = (0..40)
         .filter(|seed| {
             let mut noise = Noise(100 + seed);
             alerts(&judge(17, ticks(50.0, &[0.05, 0.3, 0.6, 0.95], &mut noise))) > 0
         })
         .count();
-    assert!(alerted <= 12, "{alerted}");
+    assert!(alerted <= 11, "{alerted}");
+}
+
+#[test]
+fn sharp_alphabets_are_alerts_and_what_round_trips_look_like_is_an_observation() {
+    let severity = |channel: &dyn Fn(&[bool]) -> Vec<f64>, jitter| {
+        let mut noise = Noise(9);
+        let gaps = channel(&bits(false, &mut noise));
+        judge(17, jittered(&gaps, jitter, &mut noise)).iter().map(|finding| finding.severity).max()
+    };
+    let (sharp, blurred) = (Jitter::Own(0.0), Jitter::Network(3.0));
+    assert_eq!(severity(&two(60.0, 120.0), sharp), Some(Severity::Medium));
+    assert_eq!(severity(&two(40.0, 100.0), blurred), Some(Severity::Medium));
+    assert_eq!(severity(&slots(60.0), sharp), Some(Severity::Medium));
+    assert_eq!(severity(&two(60.0, 120.0), blurred), Some(Severity::Low));
+    assert_eq!(severity(&slots(60.0), blurred), Some(Severity::Low));
 }
