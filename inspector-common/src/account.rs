@@ -4,63 +4,52 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::anomaly::ANOMALY_SLOTS;
 use crate::class::CLASS_SLOTS;
+use crate::labelled::labelled;
 use crate::{Anomaly, Class, Direction, Packet};
 
 /// Room for tallies in the kernel's counters; a power of two.
 pub const TALLY_SLOTS: usize = 16;
 
-/// What became of a packet after it was classified.
-///
-/// Two identities hold at any time no packet is in flight:
-/// packets of classes with a flow, the ones inside encapsulations included,
-/// = `FlowInserted + FlowUpdated + SampledOut + FlowMapFull + FlowGated + SeenOnArrival`, and packets that want a head = `HeadSubmitted + HeadOverBudget + HeadRingFull`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Tally {
-    /// First packet of a flow, entered in the flow map.
-    FlowInserted,
-    /// Later packet, added to its flow's record.
-    FlowUpdated,
-    /// The flow is not in the sample.
-    SampledOut,
-    /// The flow map refused the entry.
-    FlowMapFull,
-    /// Left out of the flow map: the budget of new flows for this window was spent.
-    FlowGated,
-    /// Sent on after it arrived on an interface that is watched too: it is accounted to its flow there.
-    SeenOnArrival,
-    /// Head handed to userspace.
-    HeadSubmitted,
-    /// Head left out: the group's budget for this window was spent.
-    HeadOverBudget,
-    /// Head left out: the ring buffer was full.
-    HeadRingFull,
+labelled! {
+    /// What became of a packet after it was classified.
+    ///
+    /// Two identities hold at any time no packet is in flight:
+    /// packets of classes with a flow, the ones inside encapsulations included,
+    /// = `FlowInserted + FlowUpdated + SampledOut + FlowMapFull + FlowGated + SeenOnArrival`, and packets that want a head = `HeadSubmitted + HeadOverBudget + HeadRingFull`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tally, "reason" {
+        /// First packet of a flow, entered in the flow map.
+        FlowInserted = "flow_inserted",
+        /// Later packet, added to its flow's record.
+        FlowUpdated = "flow_updated",
+        /// The flow is not in the sample.
+        SampledOut = "sampled_out",
+        /// The flow map refused the entry.
+        FlowMapFull = "map_full",
+        /// Left out of the flow map: the budget of new flows for this window was spent.
+        FlowGated = "flow_gated",
+        /// Sent on after it arrived on an interface that is watched too: it is accounted to its flow there.
+        SeenOnArrival = "seen_on_arrival",
+        /// Head handed to userspace.
+        HeadSubmitted = "head_submitted",
+        /// Head left out: the group's budget for this window was spent.
+        HeadOverBudget = "head_budget",
+        /// Head left out: the ring buffer was full.
+        HeadRingFull = "ring_full",
+    }
 }
 
 impl Tally {
-    /// Every tally, in the order of its number.
-    pub const ALL: &'static [Self] = &[
-        Self::FlowInserted,
-        Self::FlowUpdated,
-        Self::SampledOut,
-        Self::FlowMapFull,
-        Self::FlowGated,
-        Self::SeenOnArrival,
-        Self::HeadSubmitted,
-        Self::HeadOverBudget,
-        Self::HeadRingFull,
-    ];
-
     /// The value of the `reason` label in `inspector_lost_total`; `None` where nothing was lost.
     #[must_use]
     pub const fn lost_reason(self) -> Option<&'static str> {
         match self {
             Self::FlowInserted | Self::FlowUpdated | Self::SeenOnArrival | Self::HeadSubmitted => None,
-            Self::SampledOut => Some("sampled_out"),
-            Self::FlowMapFull => Some("map_full"),
-            Self::FlowGated => Some("flow_gated"),
-            Self::HeadOverBudget => Some("head_budget"),
-            Self::HeadRingFull => Some("ring_full"),
+            Self::SampledOut
+            | Self::FlowMapFull
+            | Self::FlowGated
+            | Self::HeadOverBudget
+            | Self::HeadRingFull => Some(self.name()),
         }
     }
 }

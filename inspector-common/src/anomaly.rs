@@ -2,60 +2,42 @@
 
 use bytemuck::Zeroable;
 
+use crate::labelled::labelled;
+
 /// Room for anomalies in the kernel's counters.
 pub const ANOMALY_SLOTS: usize = 16;
 
-macro_rules! anomalies {
-    ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
-        /// One header oddity. Odd is not covert: each of them has a benign base rate.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u8)]
-        pub enum Anomaly {
-            $($(#[$doc])+ $variant,)+
-        }
-
-        impl Anomaly {
-            /// Every anomaly, in the order of its number.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The value of the `anomaly` label in metrics.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)+
-                }
-            }
-        }
-    };
-}
-
-anomalies! {
-    /// The IP header promises more bytes than the frame has.
-    IpLength = "ip_length",
-    /// IPv4 options present.
-    Ipv4Options = "ipv4_options",
-    /// The reserved bit of the IPv4 flags is set (RFC 791: must be zero).
-    Ipv4ReservedFlag = "ipv4_reserved_flag",
-    /// IPv4 fragment that must not be one: "don't fragment" with more fragments or an offset.
-    FragmentWithDf = "fragment_with_df",
-    /// IPv6 extension headers other than a fragment header.
-    Ipv6Extensions = "ipv6_extensions",
-    /// More IPv6 extension headers than are followed.
-    Ipv6ExtensionLimit = "ipv6_extension_limit",
-    /// UDP length field below 8 or beyond the IP payload.
-    UdpLength = "udp_length",
-    /// Reserved bits of the TCP header set (RFC 9293: must be zero).
-    TcpReservedBits = "tcp_reserved_bits",
-    /// TCP urgent pointer without the URG flag.
-    TcpUrgentWithoutFlag = "tcp_urgent_without_flag",
-    /// TCP acknowledgement number without the ACK flag, in a packet that is not a RST.
-    TcpAckWithoutFlag = "tcp_ack_without_flag",
-    /// TCP SYN that carries data.
-    TcpSynData = "tcp_syn_data",
-    /// TCP options after the handshake that begin with neither a timestamp nor a SACK.
-    TcpOptions = "tcp_options",
-    /// Bytes after the end of the datagram that are not zero, in the first or last eight of them.
-    Trailer = "trailer",
+labelled! {
+    /// One header oddity. Odd is not covert: each of them has a benign base rate.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Anomaly, "anomaly" {
+        /// The IP header promises more bytes than the frame has.
+        IpLength = "ip_length",
+        /// IPv4 options present.
+        Ipv4Options = "ipv4_options",
+        /// The reserved bit of the IPv4 flags is set (RFC 791: must be zero).
+        Ipv4ReservedFlag = "ipv4_reserved_flag",
+        /// IPv4 fragment that must not be one: "don't fragment" with more fragments or an offset.
+        FragmentWithDf = "fragment_with_df",
+        /// IPv6 extension headers other than a fragment header.
+        Ipv6Extensions = "ipv6_extensions",
+        /// More IPv6 extension headers than are followed.
+        Ipv6ExtensionLimit = "ipv6_extension_limit",
+        /// UDP length field below 8 or beyond the IP payload.
+        UdpLength = "udp_length",
+        /// Reserved bits of the TCP header set (RFC 9293: must be zero).
+        TcpReservedBits = "tcp_reserved_bits",
+        /// TCP urgent pointer without the URG flag.
+        TcpUrgentWithoutFlag = "tcp_urgent_without_flag",
+        /// TCP acknowledgement number without the ACK flag, in a packet that is not a RST.
+        TcpAckWithoutFlag = "tcp_ack_without_flag",
+        /// TCP SYN that carries data.
+        TcpSynData = "tcp_syn_data",
+        /// TCP options after the handshake that begin with neither a timestamp nor a SACK.
+        TcpOptions = "tcp_options",
+        /// Bytes after the end of the datagram that are not zero, in the first or last eight of them.
+        Trailer = "trailer",
+    }
 }
 
 const _: () = assert!(Anomaly::ALL.len() <= ANOMALY_SLOTS);

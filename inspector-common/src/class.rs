@@ -2,97 +2,79 @@
 
 use bytemuck::Zeroable;
 
+use crate::labelled::labelled;
+
 /// How many classes there are room for in the kernel's counters; a power of two, so that the
 /// program can mask an index.
 pub const CLASS_SLOTS: usize = 32;
 
-macro_rules! classes {
-    ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
-        /// What a packet is, as far as counting goes.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Zeroable)]
-        #[repr(u8)]
-        pub enum Class {
-            $($(#[$doc])+ $variant,)+
-        }
-
-        impl Class {
-            /// Every class, in the order of its number.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The value of the `class` label in metrics.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)+
-                }
-            }
-        }
-    };
-}
-
-classes! {
-    /// Shorter than its link-layer header says it must be.
-    Runt = "runt",
-    /// ARP (EtherType 0x0806).
-    Arp = "arp",
-    /// LLDP (EtherType 0x88cc).
-    Lldp = "lldp",
-    /// IEEE 802.3 with a length instead of an EtherType: spanning tree, IS-IS, CDP.
-    Llc = "llc",
-    /// Any other EtherType, or more than two VLAN tags.
-    OtherEthertype = "other_ethertype",
-    /// PPPoE, discovery and session (EtherTypes 0x8863 and 0x8864). IP inside is a packet of its own.
-    Pppoe = "pppoe",
-    /// MPLS (EtherTypes 0x8847 and 0x8848). IP below the bottom label is a packet of its own.
-    Mpls = "mpls",
-    /// An IP header that contradicts itself or is cut short.
-    MalformedIp = "malformed_ip",
-    /// A fragment that is not the first: it has no layer 4 header.
-    Fragment = "fragment",
-    /// A layer 4 header that is cut short or contradicts itself.
-    MalformedL4 = "malformed_l4",
-    /// TCP, other than DNS.
-    Tcp = "tcp",
-    /// UDP, other than DNS and the encapsulations below.
-    Udp = "udp",
-    /// UDP or TCP with port 53 at either end.
-    Dns = "dns",
-    /// ICMP echo request or reply.
-    IcmpEcho = "icmp_echo",
-    /// ICMP errors that quote a packet: types 3, 4, 5, 11, 12.
-    IcmpError = "icmp_error",
-    /// Other ICMP types.
-    IcmpOther = "icmp_other",
-    /// ICMPv6 echo request or reply.
-    Icmpv6Echo = "icmpv6_echo",
-    /// ICMPv6 errors (types 1 to 4), which quote a packet.
-    Icmpv6Error = "icmpv6_error",
-    /// ICMPv6 that keeps the link going: neighbour and router discovery, multicast listeners.
-    Icmpv6Control = "icmpv6_control",
-    /// Other ICMPv6 types.
-    Icmpv6Other = "icmpv6_other",
-    /// IGMP.
-    Igmp = "igmp",
-    /// SCTP.
-    Sctp = "sctp",
-    /// GRE; what it carries is a packet of its own.
-    Gre = "gre",
-    /// IP in IP: protocols 4 and 41; what they carry is a packet of its own.
-    IpInIp = "ip_in_ip",
-    /// VXLAN: UDP to port 4789 or 8472 with a VXLAN header; the frame inside is a packet of its own.
-    Vxlan = "vxlan",
-    /// Geneve: UDP to port 6081 with a Geneve header; what it carries is a packet of its own.
-    Geneve = "geneve",
-    /// GTP-U: UDP to port 2152 with a GTPv1 header; the user's packet inside is one of its own.
-    Gtpu = "gtpu",
-    /// L2TPv3 over IP (protocol 115); not opened.
-    L2tp = "l2tp",
-    /// ESP.
-    Esp = "esp",
-    /// AH; what it authenticates is not looked at.
-    Ah = "ah",
-    /// Any other IP protocol, and IPv6 extension headers that are not followed.
-    OtherIp = "other_ip",
+labelled! {
+    /// What a packet is, as far as counting goes.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Zeroable)]
+    pub enum Class, "class" {
+        /// Shorter than its link-layer header says it must be.
+        Runt = "runt",
+        /// ARP (EtherType 0x0806).
+        Arp = "arp",
+        /// LLDP (EtherType 0x88cc).
+        Lldp = "lldp",
+        /// IEEE 802.3 with a length instead of an EtherType: spanning tree, IS-IS, CDP.
+        Llc = "llc",
+        /// Any other EtherType, or more than two VLAN tags.
+        OtherEthertype = "other_ethertype",
+        /// PPPoE, discovery and session (EtherTypes 0x8863 and 0x8864). IP inside is a packet of its own.
+        Pppoe = "pppoe",
+        /// MPLS (EtherTypes 0x8847 and 0x8848). IP below the bottom label is a packet of its own.
+        Mpls = "mpls",
+        /// An IP header that contradicts itself or is cut short.
+        MalformedIp = "malformed_ip",
+        /// A fragment that is not the first: it has no layer 4 header.
+        Fragment = "fragment",
+        /// A layer 4 header that is cut short or contradicts itself.
+        MalformedL4 = "malformed_l4",
+        /// TCP, other than DNS.
+        Tcp = "tcp",
+        /// UDP, other than DNS and the encapsulations below.
+        Udp = "udp",
+        /// UDP or TCP with port 53 at either end.
+        Dns = "dns",
+        /// ICMP echo request or reply.
+        IcmpEcho = "icmp_echo",
+        /// ICMP errors that quote a packet: types 3, 4, 5, 11, 12.
+        IcmpError = "icmp_error",
+        /// Other ICMP types.
+        IcmpOther = "icmp_other",
+        /// ICMPv6 echo request or reply.
+        Icmpv6Echo = "icmpv6_echo",
+        /// ICMPv6 errors (types 1 to 4), which quote a packet.
+        Icmpv6Error = "icmpv6_error",
+        /// ICMPv6 that keeps the link going: neighbour and router discovery, multicast listeners.
+        Icmpv6Control = "icmpv6_control",
+        /// Other ICMPv6 types.
+        Icmpv6Other = "icmpv6_other",
+        /// IGMP.
+        Igmp = "igmp",
+        /// SCTP.
+        Sctp = "sctp",
+        /// GRE; what it carries is a packet of its own.
+        Gre = "gre",
+        /// IP in IP: protocols 4 and 41; what they carry is a packet of its own.
+        IpInIp = "ip_in_ip",
+        /// VXLAN: UDP to port 4789 or 8472 with a VXLAN header; the frame inside is a packet of its own.
+        Vxlan = "vxlan",
+        /// Geneve: UDP to port 6081 with a Geneve header; what it carries is a packet of its own.
+        Geneve = "geneve",
+        /// GTP-U: UDP to port 2152 with a GTPv1 header; the user's packet inside is one of its own.
+        Gtpu = "gtpu",
+        /// L2TPv3 over IP (protocol 115); not opened.
+        L2tp = "l2tp",
+        /// ESP.
+        Esp = "esp",
+        /// AH; what it authenticates is not looked at.
+        Ah = "ah",
+        /// Any other IP protocol, and IPv6 extension headers that are not followed.
+        OtherIp = "other_ip",
+    }
 }
 
 const _: () = assert!(Class::ALL.len() <= CLASS_SLOTS);

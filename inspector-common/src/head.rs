@@ -342,6 +342,13 @@ impl Budget {
         self.take(NEW_FLOWS, now_ns, limits)
     }
 
+    /// Whether the window's new flows are spent.
+    #[inline(always)]
+    #[must_use]
+    pub fn has_no_flows_left(&self, now_ns: u64, limits: &Limits) -> bool {
+        self.window == now_ns >> WINDOW_SHIFT && self.spent[NEW_FLOWS] >= limits[NEW_FLOWS]
+    }
+
     #[inline(always)]
     fn take(&mut self, i: usize, now_ns: u64, limits: &Limits) -> bool {
         let window = now_ns >> WINDOW_SHIFT;
@@ -369,8 +376,9 @@ mod tests {
         assert!(spend(HeadGroup::Dns, 4), "groups don't share");
         assert!(!spend(HeadGroup::IcmpError, 5));
         assert!(spend(HeadGroup::Icmp, 1 << WINDOW_SHIFT));
-        assert!(
-            budget.admit_flow(1 << WINDOW_SHIFT, &limits) && !budget.admit_flow(1 << WINDOW_SHIFT, &limits)
-        );
+        let second = 1 << WINDOW_SHIFT;
+        assert!(!budget.has_no_flows_left(second, &limits) && budget.admit_flow(second, &limits));
+        assert!(budget.has_no_flows_left(second, &limits) && !budget.admit_flow(second, &limits));
+        assert!(!budget.has_no_flows_left(2 << WINDOW_SHIFT, &limits));
     }
 }

@@ -97,6 +97,34 @@ mod tests {
     }
 
     #[test]
+    fn every_host_and_interface_decides_alike() {
+        let sampler = Sampler::new(8, 7);
+        for key in (0..1_000).map(key) {
+            let elsewhere = FlowKey {
+                ifindex: 9,
+                vlan: [7, 0],
+                tunnel: 0x1234,
+                flags: key.flags | FlowKey::EGRESS,
+                ..key
+            };
+            assert_eq!(sampler.keeps(&key), sampler.keeps(&elsewhere), "{key:?}");
+        }
+        // Hosts of a fleet don't all run the same version: which flows a seed keeps is forever.
+        let kept = |seed| {
+            (0..64).filter(|n| Sampler::new(8, seed).keeps(&key(*n))).fold(0u64, |set, n| set | 1 << n)
+        };
+        assert_eq!([kept(0), kept(7)], [0x0242_8002_0002_0002, 0x0044_0023_0020_40c8]);
+    }
+
+    #[test]
+    fn what_a_lower_rate_keeps_a_higher_one_keeps_too() {
+        for key in (0..10_000).map(key) {
+            let kept = [1, 2, 4, 8, 16].map(|one_in| Sampler::new(one_in, 7).keeps(&key));
+            assert!(kept.is_sorted_by(|higher, lower| higher >= lower), "{kept:?}");
+        }
+    }
+
+    #[test]
     fn one_in_one_keeps_all_and_seeds_differ() {
         assert!((0..1000).all(|n| Sampler::new(1, 3).keeps(&key(n)) && Sampler::new(0, 3).keeps(&key(n))));
         let (a, b) = (Sampler::new(2, 1), Sampler::new(2, 2));

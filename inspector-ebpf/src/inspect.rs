@@ -9,7 +9,8 @@ use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_log_ebpf::warn;
 use inspector_common::class::CLASS_SLOTS;
 use inspector_common::{
-    Account, InterfaceSlot, Origin, SeriesSlot, Start, Step, Tally, Wanted, classify_inner, classify_into,
+    Account, Features, FlowKey, InterfaceSlot, Origin, SeriesSlot, Start, Step, Tally, Wanted,
+    classify_inner, classify_into,
 };
 
 use crate::frame::{Buffer, masked};
@@ -29,7 +30,7 @@ pub(crate) fn frame<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch) {
     classify_frame::<B>(ctx, scratch);
     one_packet::<B>(ctx, scratch, account);
     read_back();
-    if scratch.packet.inner.offset != 0 {
+    if maps::FEATURES.load().has(Features::INNER) && scratch.packet.inner.offset != 0 {
         classify_carried::<B>(ctx, scratch);
         one_packet::<B>(ctx, scratch, account);
     }
@@ -70,7 +71,9 @@ fn one_packet<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch, account: &
         accounted::<B>(ctx, scratch, account);
     }
     read_back();
-    if let Some(wanted) = Wanted::by_step(&scratch.packet, scratch.step) {
+    if maps::FEATURES.load().has(Features::HEADS)
+        && let Some(wanted) = Wanted::by_step(&scratch.packet, scratch.step)
+    {
         scratch.wanted = wanted;
         head::hand_on::<B>(ctx, scratch, account);
     }
@@ -113,29 +116,54 @@ fn flow(scratch: &mut Scratch) -> Tally {
     let Scratch { packet, step, record: first, about_ns, .. } = scratch;
     let now_ns = about_now_ns();
     *about_ns = now_ns;
+    let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
+        return Tally::FlowGated;
+    };
+    // SAFETY: it is this CPU's value, and a program is not interrupted by itself.
+    let budget = unsafe { &mut *budget };
+    if budget.has_no_flows_left(now_ns, &maps::LIMITS.load()) && !is_known(&packet.key) {
+        return Tally::FlowGated;
+    }
     if let Some(record) = maps::FLOWS.get_ptr_mut(&packet.key) {
         // SAFETY: the entry outlives the program's run; a second writer could at most lose a count.
         let record = unsafe { &mut *record };
         let now_ns = if record.series == 0 { now_ns } else { exactly_now_ns() };
         *step = record.update(packet, now_ns);
-        read_back();
-        record.series(packet, now_ns, maps::SERIES_MIN_GAP.load(), series);
+        if maps::FEATURES.load().has(Features::SERIES) {
+            read_back();
+            record.series(packet, now_ns, maps::SERIES_MIN_GAP.load(), series);
+        }
         return Tally::FlowUpdated;
     }
-    let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
-        return Tally::FlowGated;
-    };
-    // SAFETY: it is this CPU's value, and a program is not interrupted by itself.
-    if !unsafe { &mut *budget }.admit_flow(now_ns, &maps::LIMITS.load()) {
+    if !budget.admit_flow(now_ns, &maps::LIMITS.load()) {
         return Tally::FlowGated;
     }
     first.begin(packet, now_ns);
     match maps::FLOWS.insert(&packet.key, &*first, 0) {
         Ok(()) => {
             *step = Step::first(packet);
+            note_known(&packet.key);
             Tally::FlowInserted
         }
         Err(_) => Tally::FlowMapFull,
+    }
+}
+
+/// Whether the flow may be in the map; `false` says that it is not.
+#[inline(always)]
+fn is_known(key: &FlowKey) -> bool {
+    let mark = key.mark();
+    // SAFETY: the entry is never freed, and any value of a mark is one.
+    maps::KNOWN.get_ptr(mark.page).is_none_or(|page| unsafe { &*page }.has(mark))
+}
+
+/// Notes that the flow is in the map.
+#[inline(always)]
+fn note_known(key: &FlowKey) {
+    let mark = key.mark();
+    if let Some(page) = maps::KNOWN.get_ptr_mut(mark.page) {
+        // SAFETY: the entry is never freed; writers of the same mark write the same.
+        unsafe { &mut *page }.set(mark);
     }
 }
 

@@ -8,17 +8,18 @@
 //! | `SCRATCH` | 336 B a CPU | 1 | 0.6 KiB | cannot fill |
 //! | `BUDGETS` | 40 B a CPU | 1 | 80 B | cannot fill |
 //! | `FLOWS` | 48 + 160 B and 48 B of the kernel's | 65,536 | 17 MiB | new flows are left out and tallied; userspace removes idle ones |
+//! | `KNOWN` | 4,096 B | 64 | 0.3 MiB | cannot fill: flows share marks |
 //! | `SERIES` | 4,160 B | 2,048 | 8.2 MiB | cannot fill: flows take turns |
 //! | `HEADS` | 232 to 1,640 B | 2 MiB | 2 MiB | heads are left out and tallied |
 
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
-use inspector_common::flow::FLOW_ENTRIES;
+use inspector_common::flow::{FLOW_ENTRIES, KNOWN_PAGES, KnownPage};
 use inspector_common::series::{SERIES_MIN_GAP_NS, SERIES_SLOTS};
 use inspector_common::{
-    Account, Budget, FlowKey, FlowRecord, InterfaceSlot, Limits, Origin, Packet, Sampler, SeriesSlot, Step,
-    Wanted,
+    Account, Budget, Features, FlowKey, FlowRecord, InterfaceSlot, Limits, Origin, Packet, Sampler,
+    SeriesSlot, Step, Wanted,
 };
 
 /// Whether the kernel has `bpf_ktime_get_coarse_ns` (Linux 5.11 on); set by the loader. A constant to
@@ -29,6 +30,10 @@ pub(crate) static HAS_COARSE_CLOCK: Global<u32> = Global::new(0);
 /// Most heads and new flows a window and CPU; set by the loader.
 #[unsafe(no_mangle)]
 pub(crate) static LIMITS: Global<Limits> = Global::new(Budget::DEFAULT_LIMITS);
+
+/// What is done beside counting, classifying and flow records; set by the loader. Constant, too.
+#[unsafe(no_mangle)]
+pub(crate) static FEATURES: Global<Features> = Global::new(Features::ALL);
 
 /// Least mean gap of flows with a series, nanoseconds; set by the loader.
 #[unsafe(no_mangle)]
@@ -89,6 +94,10 @@ pub(crate) static BUDGETS: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1
 /// established ones, and nothing would tell.
 #[map]
 pub(crate) static FLOWS: HashMap<FlowKey, FlowRecord> = HashMap::with_max_entries(FLOW_ENTRIES, 0);
+
+/// Which flows may be in `FLOWS`.
+#[map]
+pub(crate) static KNOWN: Array<KnownPage> = Array::with_max_entries(KNOWN_PAGES, 0);
 
 /// Series of candidate flows.
 #[map]

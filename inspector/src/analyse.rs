@@ -21,14 +21,14 @@ pub struct Analysis {
 /// by `sampler`. What is found goes to `report`, with the number of the packet (from 1, as Wireshark counts) that
 /// brought it to light.
 pub fn analyse(capture: &mut CaptureReader, sampler: Sampler, report: impl FnMut(u64, &Report)) -> Analysis {
-    analyse_by(&mut Engine::new(), capture, sampler, report)
+    analyse_with(capture, sampler, &mut Engine::new(), report)
 }
 
-/// The same by an engine that was set up before, and that may know of what came before the capture.
-pub fn analyse_by(
-    engine: &mut Engine,
+/// The same with an engine that has an operator's settings, and that may know of what came before the capture.
+pub fn analyse_with(
     capture: &mut CaptureReader,
     sampler: Sampler,
+    engine: &mut Engine,
     mut report: impl FnMut(u64, &Report),
 ) -> Analysis {
     let mut replay = Replay::new(Control { sampler, ..Control::default() });
@@ -57,5 +57,6 @@ pub fn analyse_by(
         }
     };
     replay.drain(&mut |event: Event<'_>| engine.take(event, |found| report(capture.packets(), &found)));
+    engine.finish(|found| report(capture.packets(), &found));
     Analysis { replay, damage }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::detect::{self, Detector};
+use crate::detect::{self, Detector, Settings};
 use crate::dissect;
-use crate::findings::{Deduper, Finding, Report};
+use crate::findings::{Deduper, Finding, Mute, Report, excerpt};
 use crate::metrics::TableUse;
 use crate::observation::{Event, Head, Observation};
 
@@ -22,34 +22,50 @@ pub struct Engine {
 const TICK_NS: u64 = 1_000_000_000;
 
 impl Engine {
-    /// An engine with every detector at its default thresholds.
+    /// An engine with every detector at its default thresholds and settings.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(&detect::Settings::default())
+        Self::with(&Settings::default(), Vec::new())
     }
 
-    /// An engine with every detector at its default thresholds but for what is set.
+    /// An engine with an operator's settings, that does not report what is muted.
     #[must_use]
-    pub fn with(settings: &detect::Settings) -> Self {
-        let detectors = detect::with(settings);
-        Self { detectors, deduper: Deduper::default(), findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
+    pub fn with(settings: &Settings, mutes: Vec<Mute>) -> Self {
+        let (detectors, deduper) = (detect::with(settings), Deduper::default().muting(mutes));
+        Self { detectors, deduper, findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
     }
 
     /// Takes what a source gives, and gives what is to be reported to `report`.
     pub fn take(&mut self, event: Event<'_>, mut report: impl FnMut(Report)) {
+        let ticked_ns = self.ticked_ns;
         match event {
             Event::Head(meta, bytes) => {
                 self.advance(meta.time_ns);
                 let head = Head { meta, bytes };
                 let observation = Observation { head, content: dissect::dissect(&head) };
                 self.each(|detector, findings| detector.observe(&observation, findings));
+                self.admit(&mut report, |finding| excerpt::of(finding, &observation));
             }
             Event::Flow(update) => self.each(|detector, findings| detector.flow(&update, findings)),
             Event::Series(series) => self.each(|detector, findings| detector.series(&series, findings)),
             Event::Time(now_ns) => self.advance(now_ns),
         }
+        self.admit(&mut report, |_| None);
+        if self.ticked_ns > ticked_ns {
+            self.deduper.settle(self.now_ns).into_iter().for_each(report);
+        }
+    }
+
+    /// Gives what is to be reported now that nothing more will come.
+    pub fn finish(&mut self, report: impl FnMut(Report)) {
+        self.deduper.finish(self.now_ns).into_iter().for_each(report);
+    }
+
+    /// Reports what is to be reported of what was found, each with an excerpt of the packet that told.
+    fn admit(&mut self, report: &mut impl FnMut(Report), excerpt: impl Fn(&Finding) -> Option<String>) {
         for finding in self.findings.drain(..) {
-            if let Some(admitted) = self.deduper.admit(finding, self.now_ns) {
+            if let Some(mut admitted) = self.deduper.admit(finding, self.now_ns) {
+                admitted.excerpt = excerpt(&admitted.finding);
                 report(admitted);
             }
         }
@@ -76,9 +92,7 @@ impl Engine {
     #[must_use]
     pub fn save(&self, wall_offset_ns: i64) -> Map<String, Value> {
         let detectors = self.detectors.iter();
-        detectors
-            .filter_map(|detector| Some((detector.name().to_owned(), detector.save(wall_offset_ns)?)))
-            .collect()
+        detectors.filter_map(|of| Some((of.name().to_owned(), of.save(wall_offset_ns)?))).collect()
     }
 
     /// Gives the detectors back what they kept.

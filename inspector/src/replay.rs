@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use inspector_common::series::SERIES_SLOTS;
 use inspector_common::{
-    Account, Control, FlowKey, FlowRecord, HeadMeta, Origin, Packet, SeriesSlot, SliceFrame, Start, Step,
-    Tally, Wanted, classify, classify_inner,
+    Account, Control, Features, FlowKey, FlowRecord, HeadMeta, Origin, Packet, SeriesSlot, SliceFrame, Start,
+    Step, Tally, Wanted, classify, classify_inner,
 };
 
 use crate::aging::{AGING_NS, Patience};
@@ -79,7 +79,7 @@ impl Replay {
         self.account.seen += 1;
         let mut packet = classify(frame, start, origin);
         self.one_packet(frame, &packet, time_ns, sink);
-        if packet.inner.offset != 0 {
+        if self.control.features.has(Features::INNER) && packet.inner.offset != 0 {
             classify_inner(&mut packet, frame);
             self.one_packet(frame, &packet, time_ns, sink);
         }
@@ -99,7 +99,9 @@ impl Replay {
             (fate, step) = self.flow(packet, time_ns);
             self.account.tally(fate);
         }
-        if let Some(wanted) = Wanted::by_step(packet, step) {
+        if self.control.features.has(Features::HEADS)
+            && let Some(wanted) = Wanted::by_step(packet, step)
+        {
             self.account.tally(Tally::HeadSubmitted);
             let captured = HeadMeta::captured(packet, wanted, frame.readable());
             let bytes = frame.tail(packet.l3_offset);
@@ -122,7 +124,9 @@ impl Replay {
                 }
                 let step = record.update(packet, time_ns);
                 let Self { series, control, .. } = self;
-                record.series(packet, time_ns, control.series_min_gap_ns, |index| series.touch(index));
+                if control.features.has(Features::SERIES) {
+                    record.series(packet, time_ns, control.series_min_gap_ns, |index| series.touch(index));
+                }
                 (Tally::FlowUpdated, step)
             }
             Entry::Vacant(flow) if has_room => {

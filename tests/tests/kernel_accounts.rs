@@ -2,9 +2,9 @@
 //! budgets.
 #![expect(clippy::expect_used, reason = "a test's helpers panic like the test itself")]
 
-use inspector::dataplane::{DataPlane, Settings};
+use inspector::dataplane::{DataPlane, Egress, Settings};
 use inspector::observation::{Event, FlowUpdate};
-use inspector_common::{Account, Budget, Class, Control, HeadGroup, Sampler, Tally};
+use inspector_common::{Account, Budget, Class, Control, Features, HeadGroup, Sampler, Tally};
 use inspector_tests::kernel::frames::{Random, well_formed};
 use inspector_tests::kernel::{self, MAX_VERIFIED, PROGRAMS, XDP_PASS};
 use inspector_tests::skip;
@@ -73,6 +73,25 @@ async fn sampled_and_unsampled() {
 }
 
 #[tokio::test]
+async fn sampling_changes_while_the_programs_run() {
+    if let Some(reason) = kernel::missing() {
+        return skip("sampling_changes_while_the_programs_run", reason);
+    }
+    let mut plane = kernel::load(&Settings::default()).await;
+    let mut left_out = Vec::new();
+    for one_in in [1, 8, 1, 2] {
+        plane.set_sampler(Sampler::new(one_in, 5)).expect("the sampler can be set");
+        let before = kernel::account(&plane).tallied(Tally::SampledOut);
+        flood(&mut plane, 2_000);
+        let account = kernel::account(&plane);
+        assert!(account.is_consistent(), "{account:?}");
+        left_out.push(account.tallied(Tally::SampledOut) - before);
+    }
+    assert_eq!([left_out[0], left_out[2]], [0, 0]);
+    assert!(left_out[1] > left_out[3] && left_out[3] > 0, "{left_out:?}");
+}
+
+#[tokio::test]
 async fn ring_full() {
     if let Some(reason) = kernel::missing() {
         return skip("ring_full", reason);
@@ -131,4 +150,33 @@ async fn programs_stay_within_the_verifiers_budget() {
         println!("{}: {verified} verified instructions", facts.name);
         assert!(verified <= MAX_VERIFIED, "{}: {verified}", facts.name);
     }
+}
+
+/// Settings are constants to the verifier: it doesn't even look at what is left out.
+#[tokio::test]
+async fn what_is_left_out_costs_no_instructions() {
+    let name = "what_is_left_out_costs_no_instructions";
+    if let Some(reason) = kernel::missing() {
+        return skip(name, reason);
+    }
+    let verified = async |features: Features, egress: Egress| -> Vec<u32> {
+        let control = Control { features, ..Control::default() };
+        let mut plane = kernel::load(&Settings { control, egress, ..Settings::default() }).await;
+        let facts = plane.program_facts().expect("the programs are loaded");
+        facts.iter().filter_map(|facts| facts.verified_instructions).collect()
+    };
+    let everything = verified(Features::ALL, Egress::Auto).await;
+    if everything.is_empty() {
+        return skip(name, "this kernel doesn't say how many instructions it verified");
+    }
+    println!("everything: {everything:?}");
+    let parts = [("heads", Features::HEADS), ("series", Features::SERIES), ("inner", Features::INNER)];
+    for (name, part) in parts {
+        let without = verified(Features::ALL.without(part), Egress::Auto).await;
+        println!("without {name}: {without:?}");
+        assert_eq!(without.len(), everything.len());
+        assert!(without.iter().zip(&everything).all(|(without, with)| without < with), "{name}");
+    }
+    println!("none of them: {:?}", verified(Features::ALL.without(Features::ALL), Egress::Auto).await);
+    assert_eq!(verified(Features::ALL, Egress::Off).await.len() + 1, everything.len());
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use inspector::capture::{CaptureReader, LinkType};
-use inspector_common::Sampler;
+use inspector_common::{Features, Sampler};
 use inspector_tests::kernel::{self, PROGRAMS, Twin, frames};
 use inspector_tests::{corpus, skip};
 
@@ -33,6 +33,22 @@ async fn sampling_decides_alike() {
                 *byte ^= host;
             }
             twin.compare(&frame, &format!("frame {number}, host {host}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_out_is_left_out_alike() {
+    if let Some(reason) = kernel::missing() {
+        return skip("what_is_left_out_is_left_out_alike", reason);
+    }
+    for left_out in [Features::HEADS, Features::SERIES, Features::INNER, Features::ALL] {
+        for program in PROGRAMS {
+            let features = Features::ALL.without(left_out);
+            let mut twin = Twin::with(program, Sampler::new(1, 0), features).await;
+            for (number, frame) in frames::well_formed().iter().enumerate() {
+                twin.compare(frame, &format!("{program} without {left_out:?}, frame {number}")).await;
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ fn segment(to_server: bool, port: u16, flags: u8, payload: &[u8]) -> Vec<u8> {
     let ends = [[10, 0, 0, 9], [192, 0, 2, 77]];
     let ports = [port.to_be_bytes(), 443u16.to_be_bytes()];
     let (from, to) = if to_server { (0, 1) } else { (1, 0) };
-    let length = u16::try_from(40 + payload.len()).unwrap();
+    let length = u16::try_from(40 + payload.len()).unwrap_or(u16::MAX);
     let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
     frame.extend(length.to_be_bytes());
     frame.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
@@ -86,9 +86,13 @@ fn what_the_operator_expects_is_no_beacon() {
     let folder = Scratch::new();
     let whole = folder.write("whole.pcap", beacon(0..60));
     assert!(finds_beacon(&replay(&[&whole])));
-    assert!(finds_beacon(&replay(&["--allow-calls-to", "192.0.2.0/29", &whole])));
-    assert!(!finds_beacon(&replay(&["--allow-calls-to", "example.org,192.0.2.64/28", &whole])));
-    let refused = replay(&["--allow-calls-to", "192.0.2.0/64", &whole]);
+    let with = |allowed: &str| {
+        let config = folder.write("inspector.toml", format!("[beacon]\nallowed = [{allowed}]\n"));
+        replay(&["--config", &config, &whole])
+    };
+    assert!(finds_beacon(&with(r#""192.0.2.0/29""#)));
+    assert!(!finds_beacon(&with(r#""example.org", "192.0.2.64/28""#)));
+    let refused = with(r#""192.0.2.0/64""#);
     assert_eq!(refused.code, Some(2), "{refused:?}");
 }
 

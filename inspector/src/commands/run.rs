@@ -16,6 +16,7 @@ use super::stats::RunStats;
 use super::summary::Summary;
 use super::{complain, fail};
 use crate::cli::{Format, RunArgs};
+use crate::config::{Config, ConfigError, Run};
 use crate::dataplane::watch::{LinkEvent, Watcher};
 use crate::dataplane::{self, DataPlane, DataplaneError, Hooks, Settings};
 use crate::engine::Engine;
@@ -41,6 +42,10 @@ const HEADS_AT_ONCE: usize = 4096;
 #[derive(Debug, thiserror::Error)]
 enum RunError {
     #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("no interface to watch; name one with --interface, or in `run.interfaces` of the configuration")]
+    NoInterface,
+    #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
     Dataplane(#[from] DataplaneError),
@@ -64,11 +69,16 @@ pub fn run(args: &RunArgs) -> ExitCode {
 
 /// Sets everything up, consumers first and the programs last, watches, and takes it down again.
 async fn watch(args: &RunArgs) -> Result<(), RunError> {
-    let sampling = AdaptiveSampling::new(args.sample, args.sample_seed);
-    let listener = metrics::bind(&args.listen_address)?;
-    let interfaces = dataplane::resolve(&args.interfaces).await?;
+    let config = args.settings.over_config()?;
+    let Config { run, web, .. } = &config;
+    if run.interfaces.is_empty() {
+        return Err(RunError::NoInterface);
+    }
+    let sampling = AdaptiveSampling::new(run.sample, run.sample_seed);
+    let listener = metrics::bind(&web.listen_address)?;
+    let interfaces = dataplane::resolve(&run.interfaces).await?;
     let control = Control { sampler: sampling.sampler(), ..Control::default() };
-    let settings = Settings { control, ..Settings::default() };
+    let settings = Settings { control, egress: run.egress, ..Settings::default() };
     let plane = DataPlane::load(&settings)?;
 
     let context = Context {
@@ -76,15 +86,15 @@ async fn watch(args: &RunArgs) -> Result<(), RunError> {
         interfaces: interfaces.iter().map(|i| (i.index, i.name.clone())).collect(),
         sampling_ratio: sampling.ratio(),
     };
-    let outputs = Outputs::open(args.eve.as_deref(), Format::Text, context)?;
+    let outputs = Outputs::open(run.eve.as_deref(), Format::Text, context)?;
     let stats = Arc::new(RunStats::new(sampling.ratio()));
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel();
-    let server = tokio::spawn(serve(listener, Arc::clone(&stats), args.telemetry_path.clone(), stopped));
+    let server = tokio::spawn(serve(listener, Arc::clone(&stats), web.telemetry_path.clone(), stopped));
 
-    let hooks = Hooks { mode: args.mode, egress: args.egress };
-    let mut engine = Engine::with(&args.detectors.settings());
-    let state = args.detectors.state.as_deref().map(StateFile::new);
+    let hooks = Hooks { mode: run.mode, egress: run.egress };
+    let mut engine = config.engine();
+    let state = run.state.as_deref().map(StateFile::new);
     if let Some(Err(error)) =
         state.as_ref().map(|state| state.restore(&mut engine, dataplane::wall_offset_ns()))
     {
@@ -95,9 +105,9 @@ async fn watch(args: &RunArgs) -> Result<(), RunError> {
     watch.plane.attach(&interfaces, hooks).await?;
     watch.stats.attached(watch.plane.accounts(), watch.plane.attachments());
     watch.plane.drop_privileges();
-    announce(args, &watch.plane.attachments(), &format!("http://{address}{}", args.telemetry_path));
+    announce(run, &watch.plane.attachments(), &format!("http://{address}{}", web.telemetry_path));
 
-    let mut links = Watcher::new(&args.interfaces, &interfaces).await?;
+    let mut links = Watcher::new(&run.interfaces, &interfaces).await?;
     watch.until_stopped(&mut signals, &mut links, args.duration).await?;
     watch.finish();
     // Ends the server; it is gone already if the receiver is.
@@ -123,7 +133,7 @@ async fn serve(
 
 /// Says on stderr what is watched how, and where to look.
 #[expect(clippy::print_stderr, reason = "this is for the person who started the command")]
-fn announce(args: &RunArgs, attachments: &[Attachment], metrics: &str) {
+fn announce(run: &Run, attachments: &[Attachment], metrics: &str) {
     for Attachment { interface, direction, mode, program_id } in attachments {
         match direction {
             Direction::Ingress => eprintln!("watching  {interface} ({mode} XDP, program {program_id})"),
@@ -131,7 +141,7 @@ fn announce(args: &RunArgs, attachments: &[Attachment], metrics: &str) {
         }
     }
     eprintln!("metrics   {metrics}");
-    match &args.eve {
+    match &run.eve {
         Some(path) if path.as_os_str() == "-" => eprintln!("findings  here on stdout, as EVE JSON"),
         Some(path) => eprintln!("findings  here, and in {} as EVE JSON", path.display()),
         None => eprintln!("findings  here (add --eve FILE for EVE JSON)"),
@@ -308,6 +318,9 @@ impl Watch {
         while self.heads(HEADS_AT_ONCE) > 0 {}
         self.drain();
         self.save();
+        let Self { engine, outputs, .. } = self;
+        engine.finish(|report| outputs.write(&report));
+        self.stats.engine(&self.engine, self.outputs.lost());
         info!("detached");
         match self.plane.accounts().read() {
             Ok(accounts) => summarize(&accounts),

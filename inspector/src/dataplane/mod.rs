@@ -10,6 +10,7 @@ pub mod features;
 mod flows;
 mod heads;
 mod interface;
+mod known;
 pub mod link;
 pub mod privilege;
 mod seats;
@@ -25,7 +26,7 @@ use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use aya_log::EbpfLogger;
 use inspector_common::flow::FLOW_ENTRIES;
-use inspector_common::{Control, Direction, HeadMeta, Sampler};
+use inspector_common::{Control, Direction, Features, HeadMeta, Sampler};
 use log::Log;
 use tracing::info;
 
@@ -44,6 +45,7 @@ use attach::Attached;
 use features::Feature;
 use flows::Flows;
 use heads::Heads;
+use known::Known;
 use series::SeriesMap;
 use sys::MapValue;
 
@@ -55,6 +57,9 @@ const OLDEST_KERNEL: KernelVersion = KernelVersion::new(5, 10, 0);
 
 /// The longest tick of a kernel, nanoseconds (100 Hz).
 const TICK_NS: u64 = 10_000_000;
+
+/// Bytes of the smallest ring buffer: a page, of whichever size.
+const SMALLEST_RING: u32 = 64 << 10;
 
 /// Name of the flow map.
 pub const FLOWS_MAP: &str = "FLOWS";
@@ -68,6 +73,8 @@ pub struct Settings {
     pub flow_entries: Option<u32>,
     /// Bytes of the ring of heads, a power of two; `None` for the object's own size.
     pub ring_bytes: Option<u32>,
+    /// Whether the program for what leaves is loaded.
+    pub egress: Egress,
 }
 
 /// Where on an interface to attach.
@@ -93,6 +100,7 @@ pub struct DataPlane {
     ebpf: Ebpf,
     heads: Heads,
     flows: Flows,
+    known: Known,
     flow_capacity: u32,
     series: SeriesMap,
     accounts: Accounts,
@@ -117,13 +125,14 @@ impl DataPlane {
             return Err(DataplaneError::KernelTooOld { release: kernel_release() });
         }
         privilege::check()?;
-        let Settings { control, flow_entries, ring_bytes } = settings;
+        let Settings { control, flow_entries, ring_bytes, egress } = settings;
         let has_coarse_clock = u32::from(features::has(Feature::CoarseClock));
         let mut loader = EbpfLoader::new();
-        let limits = MapValue(control.limits);
+        let (limits, features) = (MapValue(control.limits), MapValue(control.features));
         loader
             .override_global("HAS_COARSE_CLOCK", &has_coarse_clock, true)
             .override_global("LIMITS", &limits, true)
+            .override_global("FEATURES", &features, true)
             .override_global("SERIES_MIN_GAP", &control.series_min_gap_ns, true);
         if let Some(entries) = flow_entries {
             loader.map_max_entries(FLOWS_MAP, *entries);
@@ -131,16 +140,24 @@ impl DataPlane {
         if let Some(bytes) = ring_bytes {
             loader.map_max_entries("HEADS", *bytes);
         }
+        // What is never written to need take no memory.
+        if !control.features.has(Features::HEADS) {
+            loader.map_max_entries("HEADS", SMALLEST_RING);
+        }
+        if !control.features.has(Features::SERIES) {
+            loader.map_max_entries("SERIES", 1);
+        }
         let mut ebpf =
             loader.load(OBJECT).map_err(|source| DataplaneError::Load { source: Box::new(source) })?;
         // Before any map is taken out: the programs hold on to their maps from then on.
         let variants = attach::load(&mut ebpf)?;
-        let has_egress = egress::load(&mut ebpf)?;
+        let has_egress = *egress == Egress::Auto && egress::load(&mut ebpf)?;
         let logger = EbpfLogger::init(&mut ebpf).map_err(|_| DataplaneError::Object { what: "the log" })?;
         let map_error = |source| DataplaneError::Map { map: "SAMPLER", source: Box::new(source) };
         let mut plane = Self {
             heads: Heads::new(take(&mut ebpf, "HEADS")?)?,
             flows: Flows::new(take(&mut ebpf, FLOWS_MAP)?)?,
+            known: Known::new(take(&mut ebpf, "KNOWN")?)?,
             flow_capacity: flow_entries.unwrap_or(FLOW_ENTRIES),
             series: SeriesMap::new(take(&mut ebpf, "SERIES")?)?,
             accounts: Accounts::new(take(&mut ebpf, "ACCOUNTS")?)?,
@@ -273,6 +290,8 @@ impl DataPlane {
             let is_final = patience.is_over(record, now_ns);
             if is_final {
                 over.push(*key);
+            } else {
+                self.known.found(key);
             }
             if is_final || record.last_ns >= since_ns {
                 if let Some(slot) = record.series.checked_sub(1) {
@@ -282,6 +301,7 @@ impl DataPlane {
             }
         })?;
         self.flows.remove(&over)?;
+        self.known.age()?;
         slots.sort_unstable();
         slots.dedup();
         self.series.read(&slots, &mut sink)?;

@@ -11,6 +11,7 @@ pub mod declared;
 pub mod dns;
 pub mod fixed;
 mod header;
+mod hops;
 pub mod http;
 pub mod icmp;
 pub mod injection;
@@ -22,17 +23,18 @@ mod masquerade;
 mod noise;
 pub(crate) mod novelty;
 pub mod order;
+mod pace;
 pub(crate) mod pairing;
+pub mod rate;
 pub mod retransmission;
 mod shape;
 pub mod size;
 pub mod smb;
+pub mod source_port;
 pub(crate) mod table;
 pub mod tcp_header;
 pub mod timing;
 pub mod tls;
-#[cfg(test)]
-mod traffic;
 #[cfg(test)]
 mod wire;
 
@@ -79,30 +81,50 @@ pub trait Detector: Send {
     }
 }
 
-/// What the operator sets of the detectors.
-#[derive(Clone, Debug, Default)]
+/// What an operator knows of their network, and the detectors don't.
+#[derive(Clone, Debug)]
 pub struct Settings {
+    /// Suffixes of names that are not judged.
+    pub benign_suffixes: dns::BenignSuffixes,
+    /// What declared tunnels ask of the operator.
+    pub tunnels: declared::TunnelPolicy,
     /// Destinations that hosts may call at intervals.
     pub allowed_calls: Vec<beacon::Allowed>,
 }
 
-/// Every detector, at its default thresholds.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            benign_suffixes: dns::BenignSuffixes::built_in(),
+            tunnels: declared::TunnelPolicy::default(),
+            allowed_calls: Vec::new(),
+        }
+    }
+}
+
+/// The names of all detectors.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    all().iter().map(|detector| detector.name()).collect()
+}
+
+/// Every detector, at its default thresholds and settings.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Detector>> {
     with(&Settings::default())
 }
 
-/// Every detector, at its default thresholds but for what is set.
+/// Every detector, at its default thresholds, with an operator's settings.
 #[must_use]
 pub fn with(settings: &Settings) -> Vec<Box<dyn Detector>> {
-    let beacon =
-        beacon::Thresholds { allowed: settings.allowed_calls.clone(), ..beacon::Thresholds::default() };
+    let Settings { benign_suffixes, tunnels, allowed_calls } = settings.clone();
+    let beacon = beacon::Thresholds { allowed: allowed_calls, ..beacon::Thresholds::default() };
     vec![
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
-        Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
+        Box::new(dns::DnsVolume::with_benign(dns::Thresholds::default(), benign_suffixes)),
         Box::new(injection::Injection::new(injection::Thresholds::default())),
         Box::new(custom::CustomProtocol::new(custom::Thresholds::default())),
-        Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default())),
+        Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default(), tunnels)),
         Box::new(fixed::FixedFormat::new(fixed::Thresholds::default())),
         Box::new(http::Http::new(http::Thresholds::default())),
         Box::new(tls::Tls::new(tls::Thresholds::default())),
@@ -118,5 +140,7 @@ pub fn with(settings: &Settings) -> Vec<Box<dyn Detector>> {
         Box::new(size::PacketLength::new(size::Thresholds::default())),
         Box::new(knock::PortKnock::new(knock::Thresholds::default())),
         Box::new(address::DstAddress::new(address::Thresholds::default())),
+        Box::new(source_port::SourcePort::new(source_port::Thresholds::default())),
+        Box::new(rate::PacketRate::new(rate::Thresholds::default())),
     ]
 }

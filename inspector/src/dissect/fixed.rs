@@ -18,21 +18,11 @@ pub fn fits(port: u16, payload: &[u8], len: u32) -> Option<bool> {
     })
 }
 
-/// The name of the protocol that a port belongs to, for people.
+/// The port of such a protocol among a datagram's source and destination port; if both are one, the latter.
 #[must_use]
-pub const fn name(port: u16) -> &'static str {
-    match port {
-        67 | 68 => "DHCP",
-        69 => "TFTP",
-        123 => "NTP",
-        137 => "NetBIOS names",
-        138 => "NetBIOS datagrams",
-        161 | 162 => "SNMP",
-        1900 => "SSDP",
-        5353 => "mDNS",
-        5355 => "LLMNR",
-        _ => "none",
-    }
+pub fn port(ports: [u16; 2]) -> Option<u16> {
+    let is_known = |port: &u16| matches!(port, 67..=69 | 123 | 137 | 138 | 161 | 162 | 1900 | 5353 | 5355);
+    ports.into_iter().rev().find(is_known)
 }
 
 /// RFC 1035 §4.1.1: twelve bytes, the last eight of which count records. More than 255 of a kind, or none at all, no

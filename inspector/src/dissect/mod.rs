@@ -6,12 +6,14 @@ pub mod fixed;
 pub mod http;
 pub mod icmp;
 pub mod ntp;
+pub mod payload;
 pub mod protocol;
 pub mod smb;
 pub mod tls;
 
 use inspector_common::Class;
 
+use self::payload::Payload;
 use crate::observation::{Content, Head};
 
 /// Dissects a head by its class.
@@ -25,6 +27,7 @@ pub fn dissect<'a>(head: &Head<'a>) -> Content<'a> {
         | Class::Icmpv6Error
         | Class::Icmpv6Other => icmp::Message::parse(head).map_or(Content::Opaque, Content::Icmp),
         Class::Dns => dns::dissect(head),
+        Class::Tcp | Class::Udp => Payload::dissect(head).map_or(Content::Opaque, Content::Payload),
         _ => Content::Opaque,
     }
 }

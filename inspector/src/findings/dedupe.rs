@@ -1,20 +1,31 @@
 //! One finding for each pair and detector, however often the detector raises it.
 //!
 //! The first is reported. Repeats are counted and held back, until the severity rises above what was last
-//! reported or the hold-off since then is over. Observations and alerts share a scope, so that what begins as
-//! an observation is reported again once it is an alert.
+//! reported, the hold-off since then is over, or an alert has grown: it carries ten times what was last reported;
+//! or half as much again, and nothing more was raised for a while, or the source has ended. So the last report of an
+//! alert says what it came to, with a handful of reports from bytes to gigabytes. Observations and alerts share a
+//! scope, so that what begins as an observation is reported again once it is an alert.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::IpAddr;
 
 use super::hash::stable_hash;
-use super::{Finding, Peer, Scope, Severity};
+use super::{Finding, Mute, Peer, Scope, Severity};
 
 /// How long repeats of a reported finding are held back: 1 hour, in nanoseconds.
 pub const HOLD_OFF_NS: u64 = 3_600_000_000_000;
 
-/// How many scopes are remembered; about 250 bytes each.
+/// An alert that carries this many times the bytes last reported is reported at once.
+const GROWTH: u64 = 10;
+
+/// What counts as last reported at least, bytes: growth below ten times this is no news.
+const SMALL: u64 = 1_000;
+
+/// After this long without being raised, an alert that has grown by half is reported: 2 minutes, in nanoseconds.
+pub const SETTLED_NS: u64 = 120_000_000_000;
+
+/// How many scopes are remembered; about 250 bytes each, and as much again where an alert was held back.
 pub const CAPACITY: usize = 16_384;
 
 /// Name of a scope, the same on every host: a hash over detector, client and peer.
@@ -56,6 +67,8 @@ pub enum Occasion {
     Escalated,
     /// It goes on, and the hold-off is over.
     Continued,
+    /// It carries much more than was last reported.
+    Grown,
 }
 
 impl Occasion {
@@ -66,6 +79,7 @@ impl Occasion {
             Self::First => "first",
             Self::Escalated => "escalated",
             Self::Continued => "continued",
+            Self::Grown => "grown",
         }
     }
 }
@@ -87,14 +101,19 @@ pub struct Report {
     pub first_seen_ns: u64,
     /// Last packet of the scope's traffic.
     pub last_seen_ns: u64,
+    /// What the packet that brought an alert to light holds, for people; text from the network.
+    pub excerpt: Option<String>,
 }
 
 #[derive(Debug)]
 struct Entry {
-    /// Severity and time of the last report.
+    /// Severity, time and bytes of the last report.
     severity: Severity,
     reported_ns: u64,
+    reported_bytes: u64,
     repeats: u64,
+    /// The last alert held back since then.
+    held_back: Option<Box<Finding>>,
     first_seen_ns: u64,
     last_seen_ns: u64,
     /// When a finding last arrived: its place in the order of eviction.
@@ -109,8 +128,11 @@ struct Entry {
 pub struct Deduper {
     hold_off_ns: u64,
     capacity: usize,
+    mutes: Vec<Mute>,
     entries: HashMap<FindingId, Entry>,
     by_age: BTreeSet<(u64, FindingId)>,
+    /// Those of them whose last alert was held back.
+    unsettled: BTreeSet<(u64, FindingId)>,
     reported: BTreeMap<(&'static str, Severity), u64>,
     held_back: BTreeMap<&'static str, u64>,
     evicted: u64,
@@ -129,24 +151,38 @@ impl Deduper {
         Self {
             hold_off_ns,
             capacity: capacity.max(1),
+            mutes: Vec::new(),
             entries: HashMap::new(),
             by_age: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
             reported: BTreeMap::new(),
             held_back: BTreeMap::new(),
             evicted: 0,
         }
     }
 
+    /// Holds back for good what one of these is about.
+    #[must_use]
+    pub fn muting(self, mutes: Vec<Mute>) -> Self {
+        Self { mutes, ..self }
+    }
+
     /// Takes a finding that a detector raised at `now_ns` of the source's clock, and gives it back if it is to
     /// be reported.
     pub fn admit(&mut self, finding: Finding, now_ns: u64) -> Option<Report> {
+        if self.mutes.iter().any(|mute| mute.covers(&finding)) {
+            *self.held_back.entry(finding.signature.detector).or_default() += 1;
+            return None;
+        }
         let id = FindingId::of(&finding.scope());
         let (first_ns, last_ns) = seen(&finding, now_ns);
         let Some(entry) = self.entries.get_mut(&id) else {
             let entry = Entry {
                 severity: finding.severity,
                 reported_ns: now_ns,
+                reported_bytes: finding.estimated_bytes,
                 repeats: 0,
+                held_back: None,
                 first_seen_ns: first_ns,
                 last_seen_ns: last_ns,
                 raised_ns: now_ns,
@@ -156,24 +192,69 @@ impl Deduper {
         };
 
         self.by_age.remove(&(entry.raised_ns, id));
+        self.unsettled.remove(&(entry.raised_ns, id));
         entry.raised_ns = entry.raised_ns.max(now_ns);
         self.by_age.insert((entry.raised_ns, id));
         entry.first_seen_ns = entry.first_seen_ns.min(first_ns);
         entry.last_seen_ns = entry.last_seen_ns.max(last_ns);
 
+        let grown = entry.reported_bytes.max(SMALL).saturating_mul(GROWTH);
         let occasion = if finding.severity > entry.severity {
             Occasion::Escalated
         } else if now_ns.saturating_sub(entry.reported_ns) >= self.hold_off_ns {
             Occasion::Continued
+        } else if finding.severity.is_alert() && finding.estimated_bytes >= grown {
+            Occasion::Grown
         } else {
             entry.repeats += 1;
             *self.held_back.entry(finding.signature.detector).or_default() += 1;
+            // An observation on the way down says less than the alert before.
+            if finding.severity.is_alert() {
+                entry.held_back = Some(Box::new(finding));
+            }
+            if entry.held_back.is_some() {
+                self.unsettled.insert((entry.raised_ns, id));
+            }
             return None;
         };
-        entry.severity = finding.severity;
-        entry.reported_ns = now_ns;
-        let (repeats, seen) = (entry.repeats, (entry.first_seen_ns, entry.last_seen_ns));
-        Some(self.report(id, finding, occasion, now_ns, repeats, seen))
+        Some(self.again(id, finding, occasion, now_ns))
+    }
+
+    /// What is to be reported because nothing more was raised about it up to `now_ns`.
+    pub fn settle(&mut self, now_ns: u64) -> Vec<Report> {
+        self.settle_until(now_ns.saturating_sub(SETTLED_NS), now_ns)
+    }
+
+    /// What is to be reported because nothing more can be raised: the source ends.
+    pub fn finish(&mut self, now_ns: u64) -> Vec<Report> {
+        self.settle_until(u64::MAX, now_ns)
+    }
+
+    fn settle_until(&mut self, raised_ns: u64, now_ns: u64) -> Vec<Report> {
+        let mut reports = Vec::new();
+        while let Some(first) = self.unsettled.first().copied().filter(|(raised, _)| *raised <= raised_ns) {
+            self.unsettled.remove(&first);
+            let Some(entry) = self.entries.get_mut(&first.1) else { continue };
+            let Some(finding) = entry.held_back.take() else { continue };
+            if finding.estimated_bytes >= entry.reported_bytes.saturating_add(entry.reported_bytes / 2).max(1)
+            {
+                reports.push(self.again(first.1, *finding, Occasion::Grown, now_ns));
+            }
+        }
+        reports
+    }
+
+    /// Reports a finding whose scope is known.
+    fn again(&mut self, id: FindingId, finding: Finding, occasion: Occasion, now_ns: u64) -> Report {
+        let seen = seen(&finding, now_ns);
+        let (repeats, seen) = self.entries.get_mut(&id).map_or((0, seen), |entry| {
+            entry.severity = finding.severity;
+            entry.reported_ns = now_ns;
+            entry.reported_bytes = finding.estimated_bytes;
+            entry.held_back = None;
+            (entry.repeats, (entry.first_seen_ns, entry.last_seen_ns))
+        });
+        self.report(id, finding, occasion, now_ns, repeats, seen)
     }
 
     /// Scopes remembered, and how many there is room for.
@@ -194,7 +275,7 @@ impl Deduper {
         &self.reported
     }
 
-    /// Findings held back, by detector.
+    /// Findings held back or muted, by detector.
     #[must_use]
     pub const fn held_back(&self) -> &BTreeMap<&'static str, u64> {
         &self.held_back
@@ -202,9 +283,10 @@ impl Deduper {
 
     fn insert(&mut self, id: FindingId, entry: Entry) {
         if self.entries.len() >= self.capacity
-            && let Some((_, oldest)) = self.by_age.pop_first()
+            && let Some(oldest) = self.by_age.pop_first()
         {
-            self.entries.remove(&oldest);
+            self.entries.remove(&oldest.1);
+            self.unsettled.remove(&oldest);
             self.evicted += 1;
         }
         self.by_age.insert((entry.raised_ns, id));
@@ -214,14 +296,15 @@ impl Deduper {
     fn report(
         &mut self,
         id: FindingId,
-        finding: Finding,
+        mut finding: Finding,
         occasion: Occasion,
         time_ns: u64,
         repeats: u64,
         (first_seen_ns, last_seen_ns): (u64, u64),
     ) -> Report {
+        finding.evidence.sort_by_key(|evidence| !evidence.is_reason());
         *self.reported.entry((finding.signature.detector, finding.severity)).or_default() += 1;
-        Report { id, finding, occasion, repeats, time_ns, first_seen_ns, last_seen_ns }
+        Report { id, finding, occasion, repeats, time_ns, first_seen_ns, last_seen_ns, excerpt: None }
     }
 }
 
@@ -236,105 +319,4 @@ fn seen(finding: &Finding, now_ns: u64) -> (u64, u64) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::findings::sample::finding;
-
-    const HOUR: u64 = HOLD_OFF_NS;
-
-    fn from(client: u8) -> Finding {
-        let mut finding = finding();
-        finding.subject.client = IpAddr::from([10, 0, 0, client]);
-        finding
-    }
-
-    #[test]
-    fn reports_the_first_and_counts_the_rest() {
-        let mut deduper = Deduper::new(HOUR, 8);
-        let first = deduper.admit(from(1), 5).unwrap();
-        assert_eq!((first.occasion, first.repeats, first.time_ns), (Occasion::First, 0, 5));
-        for now in 6..16 {
-            assert_eq!(deduper.admit(from(1), now), None);
-        }
-        assert_eq!(deduper.held_back().get("icmp-payload"), Some(&10));
-        assert_eq!(deduper.reported().get(&("icmp-payload", Severity::High)), Some(&1));
-
-        assert_eq!(deduper.admit(from(1), HOUR + 4), None);
-        let again = deduper.admit(from(1), HOUR + 5).unwrap();
-        assert_eq!((again.occasion, again.repeats, again.id), (Occasion::Continued, 11, first.id));
-        assert_eq!(deduper.admit(from(1), HOUR + 6), None);
-    }
-
-    #[test]
-    fn an_escalation_does_not_wait() {
-        let mut deduper = Deduper::new(HOUR, 8);
-        let mut low = from(1);
-        low.severity = Severity::Low;
-        let mut medium = from(1);
-        medium.severity = Severity::Medium;
-        assert!(deduper.admit(low.clone(), 0).is_some());
-        assert_eq!(deduper.admit(medium.clone(), 1).unwrap().occasion, Occasion::Escalated);
-        assert_eq!(deduper.admit(medium, 2), None);
-        assert_eq!(deduper.admit(low, 3), None);
-        assert_eq!(deduper.admit(from(1), 4).unwrap().occasion, Occasion::Escalated);
-    }
-
-    #[test]
-    fn scopes_and_detectors_are_apart() {
-        let mut deduper = Deduper::new(HOUR, 8);
-        assert!(deduper.admit(from(1), 0).is_some());
-        assert!(deduper.admit(from(2), 0).is_some());
-        let mut other_port = from(1);
-        other_port.subject.client_port = 9;
-        assert_eq!(deduper.admit(other_port, 1), None);
-        let mut domain = from(1);
-        domain.subject.domain = Some("example.org".to_owned());
-        assert!(deduper.admit(domain.clone(), 1).is_some());
-        domain.subject.server = IpAddr::from([9, 9, 9, 9]);
-        assert_eq!(deduper.admit(domain, 2), None);
-    }
-
-    #[test]
-    fn memory_is_bounded_and_the_longest_silent_goes_first() {
-        let mut deduper = Deduper::new(HOUR, 3);
-        for client in 1..=3 {
-            assert!(deduper.admit(from(client), client.into()).is_some());
-        }
-        assert_eq!(deduper.admit(from(1), 10), None);
-        assert!(deduper.admit(from(4), 11).is_some());
-        assert_eq!((deduper.occupancy(), deduper.evicted()), ((3, 3), 1));
-        assert_eq!(deduper.admit(from(1), 12), None);
-        assert_eq!(deduper.admit(from(2), 13).unwrap().occasion, Occasion::First);
-        for round in 0..20_u64 {
-            for client in 0..=255 {
-                deduper.admit(from(client), 20 + round);
-            }
-        }
-        assert_eq!(deduper.occupancy(), (3, 3));
-        assert_eq!(deduper.by_age.len(), 3);
-    }
-
-    #[test]
-    fn first_and_last_seen_span_all_repeats() {
-        let mut deduper = Deduper::new(100, 3);
-        let mut finding = from(1);
-        (finding.traffic.first_ns, finding.traffic.last_ns) = (10, 20);
-        deduper.admit(finding.clone(), 20);
-        // The detector had to forget the pair in between.
-        (finding.traffic.first_ns, finding.traffic.last_ns) = (300, 400);
-        let report = deduper.admit(finding, 401).unwrap();
-        assert_eq!((report.first_seen_ns, report.last_seen_ns), (10, 400));
-    }
-
-    #[test]
-    fn time_that_runs_backwards_holds_back() {
-        let mut deduper = Deduper::new(HOUR, 2);
-        deduper.admit(from(1), HOUR * 3);
-        assert_eq!(deduper.admit(from(1), 0), None);
-    }
-
-    #[test]
-    fn ids_are_the_same_everywhere() {
-        assert_eq!(FindingId::of(&finding().scope()).to_string(), "326889d4eec63934");
-    }
-}
+mod tests;

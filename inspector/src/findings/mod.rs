@@ -2,19 +2,24 @@
 
 pub mod community_id;
 pub mod dedupe;
+pub(crate) mod excerpt;
 mod hash;
+pub mod mute;
 #[cfg(test)]
 pub(crate) mod sample;
 
 pub use dedupe::{Deduper, Occasion, Report};
 pub(crate) use hash::stable_hash;
+pub use mute::Mute;
 
 use std::net::IpAddr;
 
 use inspector_common::FlowKey;
+use serde::{Deserialize, Serialize};
 
 /// How much a finding asks of the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// An observation: something that declares itself.
     Info,
@@ -114,10 +119,24 @@ pub struct Evidence {
     pub name: &'static str,
     /// The value.
     pub value: f64,
-    /// The threshold that it crossed; `None` for context that decides nothing by itself.
+    /// The threshold that it crossed, upwards or downwards; `None` for context that decides nothing by itself.
     pub threshold: Option<f64>,
     /// Unit of both (`bytes`, `packets`, `ratio`, …).
     pub unit: &'static str,
+}
+
+impl Evidence {
+    /// A count that is a reason if it reaches a threshold, and context otherwise.
+    #[must_use]
+    pub fn from(name: &'static str, value: f64, threshold: f64, unit: &'static str) -> Self {
+        Self { name, value, threshold: (value >= threshold).then_some(threshold), unit }
+    }
+
+    /// Whether it is a reason for the finding.
+    #[must_use]
+    pub const fn is_reason(&self) -> bool {
+        self.threshold.is_some()
+    }
 }
 
 /// Packets and bytes of the pair as far as the detector saw them.
@@ -165,7 +184,8 @@ pub struct Finding {
     pub severity: Severity,
     /// How sure, 0 to 1.
     pub score: f64,
-    /// Why, the deciding reasons first.
+    /// Why: what crossed a threshold, the deciding reason first, and what was measured besides. The order between
+    /// the two doesn't matter: reports have the reasons first.
     pub evidence: Vec<Evidence>,
     /// Bytes probably carried by the channel so far.
     pub estimated_bytes: u64,

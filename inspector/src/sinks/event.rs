@@ -76,6 +76,8 @@ struct Covert<'a> {
     severity: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     domain: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    excerpt: Option<&'a str>,
     evidence: Vec<Reason>,
     estimated_bytes: u64,
     packets: u64,
@@ -178,6 +180,7 @@ impl<'a> Covert<'a> {
             score: if finding.score.is_nan() { 0.0 } else { finding.score.clamp(0.0, 1.0) },
             severity: finding.severity.name(),
             domain: finding.subject.domain.as_deref(),
+            excerpt: report.excerpt.as_deref(),
             evidence: finding.evidence.iter().map(reason).collect(),
             estimated_bytes: context.estimate(finding),
             packets: finding.traffic.packets_to_server.saturating_add(finding.traffic.packets_to_client),

@@ -103,13 +103,16 @@ pub struct Context {
     pub sampling_ratio: f64,
 }
 
+/// IP protocols of the classes that sampling may leave out, but for DNS.
+const SAMPLED: [u8; 7] = [4, 6, 17, 41, 47, 50, 115];
+
 impl Context {
     /// The bytes that a finding's channel has probably carried, in the flows that were left out too. Where
     /// the finding is of a class that is never left out, that is what was seen.
     pub(crate) fn estimate(&self, finding: &Finding) -> u64 {
-        const SAMPLED: [u8; 2] = [6, 17];
-        let Subject { protocol, server_port, .. } = &finding.subject;
-        if !SAMPLED.contains(protocol) || *server_port == 53 || self.sampling_ratio <= 0.0 {
+        let Subject { protocol, client_port, server_port, .. } = &finding.subject;
+        let is_dns = [*client_port, *server_port].contains(&53);
+        if !SAMPLED.contains(protocol) || is_dns || self.sampling_ratio <= 0.0 {
             return finding.estimated_bytes;
         }
         let scaled = finding.estimated_bytes as f64 / self.sampling_ratio;
@@ -147,7 +150,49 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
+    use inspector_common::{Direction, Origin, SliceFrame, Start, classify};
+
     use super::*;
+    use crate::findings::sample;
+
+    #[test]
+    fn what_sampling_may_leave_out_is_what_the_classifier_says() {
+        for protocol in 0..=u8::MAX {
+            // Ports 4,000 and 4,001; a TCP header of 20 bytes, a UDP length of 20.
+            let mut packet = [0; 40];
+            packet[..10].copy_from_slice(&[0x45, 0, 0, 40, 0, 0, 0, 0, 64, protocol]);
+            packet[20..26].copy_from_slice(&[0x0f, 0xa0, 0x0f, 0xa1, 0, 20]);
+            packet[32] = 0x50;
+            let start = Start::Network { ethertype: 0x0800, offset: 0 };
+            let origin = Origin::new(1, Direction::Ingress);
+            let class = classify(&SliceFrame::new(&packet, 0), start, origin).class;
+            assert_eq!(
+                SAMPLED.contains(&protocol),
+                !class.is_exempt_from_sampling(),
+                "{protocol}: {class:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn estimates_are_scaled_where_flows_were_left_out() {
+        let context = |sampling_ratio| Context { sampling_ratio, ..Context::default() };
+        let estimate = |ratio, protocol, ports: [u16; 2]| {
+            let mut finding = sample::finding();
+            (finding.subject.protocol, finding.estimated_bytes) = (protocol, 1_000);
+            [finding.subject.client_port, finding.subject.server_port] = ports;
+            context(ratio).estimate(&finding)
+        };
+        assert_eq!(estimate(0.25, 6, [40_000, 443]), 4_000);
+        assert_eq!(estimate(0.25, 47, [0, 0]), 4_000);
+        assert_eq!(estimate(1.0, 6, [40_000, 443]), 1_000);
+        for never_left_out in
+            [estimate(0.25, 17, [40_000, 53]), estimate(0.25, 6, [53, 53]), estimate(0.25, 1, [7, 0])]
+        {
+            assert_eq!(never_left_out, 1_000);
+        }
+        assert_eq!(estimate(0.0, 6, [40_000, 443]), 1_000, "no ratio is no reason to divide by it");
+    }
 
     #[test]
     fn wall_time_is_the_source_time_and_its_offset() {

@@ -4,7 +4,9 @@
 //! HIGH    ICMP echo carries a tunnel  [icmp-payload]
 //!         10.0.0.5 → 192.0.2.7, ICMP type 8, on eth0, VLAN 5
 //!         2026-01-02 03:04:40 UTC, score 0.97, about 1.23 MB hidden in 6,721 packets over 34 s
-//!   why   reply differs 98 % (threshold 50 %), distinct lengths 41
+//!   why   reply differs 98 % (threshold 50 %)
+//!   also  distinct lengths 41
+//!   saw   10.0.0.5 sends 41 bytes: "GET / HTTP/1.1..Host: example.org...."
 //!   do    block ICMP echo to this host and look at the client
 //! ```
 
@@ -26,8 +28,6 @@ const WIDTHS: (u16, u16) = (40, 120);
 const DEFAULT_WIDTH: u16 = 100;
 /// Columns in front of everything but the severity and the names of the last lines.
 const INDENT: usize = 8;
-/// Reasons shown, the deciding ones first; the rest is in the EVE JSON.
-const REASONS: usize = 5;
 
 /// How reports look.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,16 @@ impl fmt::Display for Block<'_> {
         paragraph(&severity, &format!("{}  [{}]", signature.title, signature.detector))?;
         paragraph("", &who(&finding.subject, context))?;
         paragraph("", &how_much(report, context))?;
-        paragraph("  why", &reasons(&finding.evidence))?;
+        let (reasons, context): (Vec<_>, Vec<_>) =
+            finding.evidence.iter().partition(|evidence| evidence.is_reason());
+        for (label, evidence) in [("  why", reasons), ("  also", context)] {
+            if !evidence.is_empty() {
+                paragraph(label, &measured(&evidence))?;
+            }
+        }
+        if let Some(excerpt) = &report.excerpt {
+            paragraph("  saw", &Printable(excerpt).to_string())?;
+        }
         if let Some(tool) = finding.tool {
             paragraph("  like", tool)?;
         }
@@ -171,35 +180,43 @@ fn how_much(report: &Report, context: &Context) -> String {
     let time = context.wall(*time_ns);
     let mut text = format!("{}, score {score:.2}", time.strftime("%Y-%m-%d %H:%M:%S UTC"));
     if estimated_bytes > 0 {
-        let _ = write!(text, ", about {} hidden", bytes(estimated_bytes as f64));
+        // What declares itself hides nothing.
+        let verb = if finding.severity == Severity::Info { "carried" } else { "hidden" };
+        let _ = write!(text, ", about {} {verb}", bytes(estimated_bytes as f64));
     }
     let packets = traffic.packets_to_server.saturating_add(traffic.packets_to_client);
     if packets > 0 {
         let seconds = last_seen_ns.saturating_sub(*first_seen_ns) as f64 / 1e9;
-        let _ = write!(text, " in {} packets over {} s", number(packets as f64), number(seconds));
+        let packets = measure(packets as f64, "packets");
+        let comma = if estimated_bytes > 0 { "" } else { "," };
+        let _ = write!(text, "{comma} in {packets} over {} s", number(seconds));
     }
     match occasion {
         Occasion::First => {}
         Occasion::Escalated => text.push_str(", escalated"),
         Occasion::Continued => text.push_str(", goes on"),
+        Occasion::Grown => text.push_str(", has grown"),
     }
     if *repeats > 0 {
-        let _ = write!(text, " ({} repeats held back)", number(*repeats as f64));
+        let _ = write!(text, " ({} held back)", measure(*repeats as f64, "repeats"));
     }
     text
 }
 
-fn reasons(evidence: &[Evidence]) -> String {
-    let reason = |Evidence { name, value, threshold, unit }: &Evidence| {
-        // "distinct lengths 41" says it all; "distinct lengths 41 lengths" says it twice.
-        let unit = if name.ends_with(unit) { "" } else { *unit };
-        let mut text = format!("{} {}", name.replace('_', " "), measure(*value, unit));
-        if let Some(threshold) = threshold {
-            let _ = write!(text, " (threshold {})", measure(*threshold, unit));
-        }
-        text
-    };
-    evidence.iter().take(REASONS).map(reason).collect::<Vec<_>>().join(", ")
+fn measured(evidence: &[&Evidence]) -> String {
+    evidence.iter().map(|evidence| one(evidence)).collect::<Vec<_>>().join(", ")
+}
+
+fn one(&Evidence { name, value, threshold, unit }: &Evidence) -> String {
+    // "distinct lengths 41" says it all; "distinct lengths 41 lengths" says it twice.
+    let is_amount = !matches!(unit, "port" | "number" | "value" | "code");
+    let unit = if is_amount && name.ends_with(unit) { "" } else { unit };
+    let mut text = format!("{} {}", name.replace('_', " "), measure(value, unit));
+    if let Some(threshold) = threshold {
+        let below = if value < threshold { ", below" } else { "" };
+        let _ = write!(text, " (threshold {}{below})", measure(threshold, unit));
+    }
+    text
 }
 
 /// Lines of at most `width` characters, broken between words; a longer word stands alone.
@@ -248,7 +265,8 @@ mod tests {
     }
 
     fn text(finding: Finding, style: Style) -> String {
-        let report = Deduper::default().admit(finding, 35_000_000_000).unwrap();
+        let mut report = Deduper::default().admit(finding, 35_000_000_000).unwrap();
+        report.excerpt = Some("10.0.0.5 sends 2 bytes: \"\u{1b}[\"".to_owned());
         let mut output = Vec::new();
         Terminal::new(&mut output, style).write(&report, &context()).unwrap();
         String::from_utf8(output).unwrap()
@@ -260,7 +278,9 @@ mod tests {
 HIGH    ICMP echo carries a tunnel  [icmp-payload]
         10.0.0.5 → 192.0.2.7, ICMP type 8, on eth0, VLAN 5
         2026-01-02 03:04:40 UTC, score 0.97, about 1.23 MB hidden in 6,721 packets over 34 s
-  why   reply differs 98 % (threshold 50 %), distinct lengths 41
+  why   reply differs 98 % (threshold 50 %)
+  also  distinct lengths 41
+  saw   10.0.0.5 sends 2 bytes: \"\\x1b[\"
   like  ptunnel
   do    block ICMP echo to this host and look at the client
 ";
@@ -284,7 +304,7 @@ HIGH    ICMP echo carries a tunnel  [icmp-payload]
         let text = text(finding, PLAIN);
         assert!(text.contains("\\x1b]0;owned\\x07\\u{9b}2J\\x0a.example"), "{text}");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
-        assert_eq!(text.lines().count(), 6);
+        assert_eq!(text.lines().count(), 8);
     }
 
     #[test]

@@ -31,8 +31,23 @@ pub(super) fn measure(value: f64, unit: &str) -> String {
         "bytes" => bytes(value),
         "seconds" => format!("{} s", number(value)),
         "" => number(value),
-        _ => format!("{} {}", number(value), unit.replace('_', " ")),
+        "boolean" => if value > 0.0 { "yes" } else { "no" }.to_owned(),
+        // Names of things, not amounts.
+        "port" | "number" | "value" | "code" => format!("{value}"),
+        _ => format!("{} {}", number(value), counted(unit, value)),
     }
+}
+
+/// A unit in words, in the singular where there is one.
+fn counted(unit: &str, value: f64) -> String {
+    let words = unit.replace('_', " ");
+    if number(value) != "1" {
+        return words;
+    }
+    let singular = [("ies", "y"), ("sses", "ss"), ("s", "")]
+        .iter()
+        .find_map(|(plural, singular)| words.strip_suffix(plural).map(|stem| format!("{stem}{singular}")));
+    singular.unwrap_or(words)
 }
 
 /// Bytes in decimal multiples.
@@ -100,6 +115,11 @@ mod tests {
             (999.0, "bytes", "999 bytes"),
             (999_999.0, "bytes", "1 MB"),
             (0.0, "bytes", "0 bytes"),
+            (1.0, "packets", "1 packet"),
+            (1.0, "queries", "1 query"),
+            (1.0, "addresses", "1 address"),
+            (1.0, "boolean", "yes"),
+            (8080.0, "port", "8080"),
             (3_421.0, "packets", "3,421 packets"),
             (-1_000_000.0, "", "-1,000,000"),
             (4.4567, "bits_per_byte", "4.46 bits per byte"),

@@ -6,22 +6,29 @@ use std::fmt::Write as _;
 use super::{Apart, ChannelRow, Evaluation, Summary};
 use crate::corpus::Label;
 
-/// What stands around the tables in a document.
-const MARKERS: [&str; 2] = ["<!-- evaluate: begin -->", "<!-- evaluate: end -->"];
+/// What stands around tables in a document.
+pub type Markers = [&'static str; 2];
+
+/// Around the tables of the corpus.
+pub const CORPUS: Markers = ["<!-- evaluate: begin -->", "<!-- evaluate: end -->"];
+
+/// Around the table of the generated techniques.
+pub const TECHNIQUES: Markers = ["<!-- techniques: begin -->", "<!-- techniques: end -->"];
 
 /// A document has no place for the tables.
 #[derive(Debug, thiserror::Error)]
-#[error("the lines {} and {} are needed, in this order, to know where the tables go", MARKERS[0], MARKERS[1])]
-pub struct MarkersMissing;
+#[error("the lines {} and {} are needed, in this order, to know where the tables go", .0[0], .0[1])]
+pub struct MarkersMissing(Markers);
 
 /// Puts tables between a document's markers, in place of what is there.
 ///
 /// # Errors
 /// The document has no markers.
-pub fn insert(document: &str, tables: &str) -> Result<String, MarkersMissing> {
-    let (before, rest) = document.split_once(MARKERS[0]).ok_or(MarkersMissing)?;
-    let (_, after) = rest.split_once(MARKERS[1]).ok_or(MarkersMissing)?;
-    Ok(format!("{before}{}\n\n{tables}\n{}{after}", MARKERS[0], MARKERS[1]))
+pub fn insert(document: &str, markers: Markers, tables: &str) -> Result<String, MarkersMissing> {
+    let [begin, end] = markers;
+    let (before, rest) = document.split_once(begin).ok_or(MarkersMissing(markers))?;
+    let (_, after) = rest.split_once(end).ok_or(MarkersMissing(markers))?;
+    Ok(format!("{before}{begin}\n\n{tables}\n{end}{after}"))
 }
 
 /// The tables.
@@ -93,13 +100,13 @@ mod tests {
 
     #[test]
     fn tables_replace_what_stands_between_the_markers() {
-        let [begin, end] = MARKERS;
+        let [begin, end] = CORPUS;
         let document = format!("# Title\n{begin}\nold\n{end}\nmore\n");
-        let new = insert(&document, "| new |\n").unwrap();
+        let new = insert(&document, CORPUS, "| new |\n").unwrap();
         assert_eq!(new, format!("# Title\n{begin}\n\n| new |\n\n{end}\nmore\n"));
-        assert_eq!(insert(&new, "| new |\n").unwrap(), new);
+        assert_eq!(insert(&new, CORPUS, "| new |\n").unwrap(), new);
         for broken in ["# Title\n".to_owned(), format!("{end}\n{begin}\n"), begin.to_owned()] {
-            assert!(insert(&broken, "").is_err(), "{broken}");
+            assert!(insert(&broken, CORPUS, "").is_err(), "{broken}");
         }
     }
 

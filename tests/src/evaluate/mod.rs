@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 pub use exceptions::Exceptions;
 pub use floors::{Floors, FloorsError, Verdict};
 pub use json::json;
-pub use markdown::{MarkersMissing, insert, markdown};
+pub use markdown::{CORPUS, Markers, MarkersMissing, TECHNIQUES, insert, markdown};
 pub use outcome::{End, Found, Outcome};
 pub use selection::{Selection, SelectionError};
 pub use summary::{Apart, ChannelRow, LabelRow, Summary};

@@ -207,6 +207,7 @@ pub(super) mod tests {
             time_ns: 0,
             first_seen_ns: 0,
             last_seen_ns: 0,
+            excerpt: None,
         };
         Found { packet, report }
     }

@@ -103,6 +103,7 @@ impl Text<'_> {
             Occasion::First => {}
             Occasion::Escalated => f.write_str(", escalated")?,
             Occasion::Continued => f.write_str(", goes on")?,
+            Occasion::Grown => f.write_str(", has grown")?,
         }
         let evidence: Vec<String> = finding.evidence.iter().map(reason).collect();
         writeln!(f, "\n           {}", evidence.join(", "))

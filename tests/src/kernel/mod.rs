@@ -11,7 +11,7 @@ use inspector::observation::Event;
 use inspector::replay::Replay;
 use inspector_common::series::SERIES_ENTRIES;
 use inspector_common::{
-    Account, Control, Direction, FlowKey, FlowRecord, HeadGroup, HeadMeta, Origin, Packet, Sampler,
+    Account, Control, Direction, Features, FlowKey, FlowRecord, HeadGroup, HeadMeta, Origin, Packet, Sampler,
     SeriesEntry, SliceFrame, Start, classify, classify_inner,
 };
 
@@ -57,7 +57,13 @@ impl Twin {
     /// Loads `program`; every head is let through and every flow that goes on for a while gets a series,
     /// so that these can be compared too.
     pub async fn load(program: &'static str, sampler: Sampler) -> Self {
-        let control = Control { sampler, series_min_gap_ns: 0, limits: [u32::MAX; HeadGroup::SLOTS] };
+        Self::with(program, sampler, Features::ALL).await
+    }
+
+    /// The same, with some things left out.
+    pub async fn with(program: &'static str, sampler: Sampler, features: Features) -> Self {
+        let limits = [u32::MAX; HeadGroup::SLOTS];
+        let control = Control { sampler, series_min_gap_ns: 0, limits, features };
         let settings = Settings { control, ..Settings::default() };
         let (loaded, kernel) = (Instant::now(), load(&settings).await);
         Self { program, settings, loaded, kernel, host: Replay::new(control) }
@@ -98,7 +104,7 @@ impl Twin {
 
         let mut packet = classify(&frame, Start::Ethernet, self.origin());
         self.compare_flow(&packet, context);
-        if packet.inner.offset != 0 {
+        if packet.inner.offset != 0 && self.settings.control.features.has(Features::INNER) {
             classify_inner(&mut packet, &frame);
             self.compare_flow(&packet, context);
         }

@@ -92,16 +92,21 @@ impl<'a> Inspector<'a> {
 
     /// Starts it with flags of `run` and waits until it is ready.
     pub fn ready(namespace: &'a Namespace, flags: &[&str]) -> Self {
-        let mut inspector = Self::start(namespace, flags);
-        until("inspector to be ready", PATIENCE, || {
-            let ended = inspector.process.ended();
-            assert!(ended.is_none(), "inspector ended ({ended:?}): {}", inspector.process.stderr());
-            inspector.get("/-/ready")
-        });
-        inspector
+        Self::start(namespace, flags).when_ready()
     }
 
-    /// Starts it with flags of `run`.
+    /// Waits until it is ready.
+    #[must_use]
+    pub fn when_ready(mut self) -> Self {
+        until("inspector to be ready", PATIENCE, || {
+            let ended = self.process.ended();
+            assert!(ended.is_none(), "inspector ended ({ended:?}): {}", self.process.stderr());
+            self.get("/-/ready")
+        });
+        self
+    }
+
+    /// Starts it with flags of `run`; it is not ready yet.
     pub fn start(namespace: &'a Namespace, flags: &[&str]) -> Self {
         let folder = Scratch::new();
         let eve = folder.path("eve.json");

@@ -24,6 +24,7 @@ mod scratch;
 mod transfer;
 mod views;
 mod wait;
+mod wire;
 
 pub use ended::Ended;
 pub use eve::Event;
@@ -37,3 +38,4 @@ pub use scratch::Scratch;
 pub use transfer::{Transfer, Way};
 pub use views::Views;
 pub use wait::until;
+pub use wire::Wire;

@@ -98,6 +98,14 @@ impl Namespace {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Number of an interface.
+    pub fn index(&self, interface: &str) -> u32 {
+        let links: Value = serde_json::from_str(&self.ip(&format!("-json link show dev {interface}")))
+            .expect("ip writes JSON");
+        let index = links.pointer("/0/ifindex").and_then(Value::as_u64);
+        index.and_then(|index| index.try_into().ok()).expect("an interface has a number")
+    }
+
     /// Number of the XDP program attached to an interface, in whatever mode.
     pub fn xdp_program(&self, interface: &str) -> Option<u64> {
         let links: Value =

@@ -1,6 +1,6 @@
 //! One inspector at each place from which traffic can be seen.
 
-use super::{Event, Inspector, Network};
+use super::{Event, Inspector, Network, Side};
 
 /// Inspectors at the client, at the router (if there is one) with both its interfaces, and at the server. They
 /// share nothing, so one run of the traffic tests all three.
@@ -13,10 +13,13 @@ pub struct Views<'a> {
 impl<'a> Views<'a> {
     /// Starts all of them.
     pub fn of(network: &'a Network) -> Self {
-        let mut places = vec![("client", Inspector::watch(&network.client.namespace, &["eth0"]))];
-        let watch_router = |router| ("router", Inspector::watch(router, &["lan", "wan"]));
-        places.extend(network.router.as_ref().map(watch_router));
-        places.push(("server", Inspector::watch(&network.server.namespace, &["eth0"])));
+        let end = |side: &'a Side| Inspector::start(&side.namespace, &["-i", "eth0"]);
+        let mut places = vec![("client", end(&network.client))];
+        let at_router = |router| ("router", Inspector::start(router, &["-i", "lan", "-i", "wan"]));
+        places.extend(network.router.as_ref().map(at_router));
+        places.push(("server", end(&network.server)));
+        // They get ready side by side.
+        let places = places.into_iter().map(|(place, inspector)| (place, inspector.when_ready())).collect();
         Self { places }
     }
 

@@ -4,6 +4,8 @@
 //! repeat, another for its place. Nobody answers: the addresses are chosen for their numbers. So one octet counts
 //! up with each probe while another takes the values of text in no order. Scanners count, or draw at random from all
 //! values; what monitors hosts is answered and goes round the same ones.
+//!
+//! A stream whose segments go to several hosts ([`super::hops`]) has its letters there too.
 
 use std::collections::VecDeque;
 
@@ -11,6 +13,7 @@ use inspector_common::parse::flag;
 
 use super::Detector;
 use super::header::{Gate, context, crossed, is_sound};
+use super::hops::{Hops, Segment};
 use super::shape::{Channel, finding};
 use super::table::{Entry, Table};
 use crate::findings::{Finding, Signature, Traffic};
@@ -18,6 +21,16 @@ use crate::observation::{Content, Head, Observation};
 
 /// Name of the detector.
 pub const NAME: &str = "dst-address";
+
+static HOPPING: Signature = Signature {
+    id: 9_106_141,
+    rev: 1,
+    detector: NAME,
+    title: "One TCP stream goes to changing destination addresses",
+    pattern: "EN4 State/Value Modulation (destination address)",
+    attack: "T1001",
+    hint: "No stack does this: something rewrites the client's packets on their way",
+};
 
 static ADDRESS: Signature = Signature {
     id: 9_106_140,
@@ -45,7 +58,9 @@ pub struct Thresholds {
     pub swept: f64,
     /// Answers, share of the probes, at most.
     pub answered: f64,
-    /// Hosts kept. One takes at most 800 bytes.
+    /// Segments that go on where one to another host ended, segments. Base rate: 0.
+    pub hops: u32,
+    /// Hosts kept, and streams. One takes at most 800 bytes.
     pub capacity: usize,
     /// A host idle for this long is forgotten, nanoseconds.
     pub idle_ns: u64,
@@ -60,6 +75,7 @@ impl Default for Thresholds {
             letters: 8,
             swept: 0.4,
             answered: 0.05,
+            hops: 4,
             capacity: 2048,
             idle_ns: 3_600_000_000_000,
         }
@@ -89,11 +105,37 @@ impl Entry for Probes {
     }
 }
 
+/// What a client sends from one of its ports to one of others'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Client {
+    address: [u8; 16],
+    ports: [u16; 2],
+}
+
+/// Where that goes.
+#[derive(Debug, Default)]
+struct Stream {
+    hops: Hops<[u8; 16]>,
+    gate: Gate,
+    traffic: Traffic,
+}
+
+impl Entry for Stream {
+    fn last_ns(&self) -> u64 {
+        self.traffic.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        self.hops.count.into()
+    }
+}
+
 /// The detector.
 #[derive(Debug)]
 pub struct DstAddress {
     thresholds: Thresholds,
     hosts: Table<[u8; 16], Probes>,
+    streams: Table<Client, Stream>,
 }
 
 /// What two octets of the probed addresses amount to.
@@ -151,8 +193,24 @@ impl DstAddress {
     /// A detector with an empty table.
     #[must_use]
     pub fn new(thresholds: Thresholds) -> Self {
-        let hosts = Table::new(thresholds.capacity);
-        Self { thresholds, hosts }
+        let (hosts, streams) = (Table::new(thresholds.capacity), Table::new(thresholds.capacity));
+        Self { thresholds, hosts, streams }
+    }
+
+    fn segment(&mut self, head: &Head<'_>) -> Option<Finding> {
+        let (key, segment) = (&head.meta.key, Segment::of(head)?);
+        let client = Client { address: key.src, ports: [key.src_port, key.dst_port] };
+        let stream = self.streams.entry(client, Stream::default)?;
+        stream.traffic.add(true, head.meta.wire_len, head.meta.time_ns);
+        let is_hop = stream.hops.add(key.dst, segment);
+        let (hops, least) = (stream.hops.count, self.thresholds.hops);
+        if !is_hop || hops < least || !stream.gate.opens(hops) {
+            return None;
+        }
+        let evidence = vec![crossed("segments_after_another_host_s", hops.into(), least.into(), "segments")];
+        let channel =
+            Channel { score: 0.95, symbols: hops.into(), bits: 1.0, directions: 1, traffic: stream.traffic };
+        Some(finding(&HOPPING, key, &channel, evidence))
     }
 
     fn probe(&mut self, head: &Head<'_>) -> Option<Finding> {
@@ -202,7 +260,13 @@ impl Detector for DstAddress {
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let head = &observation.head;
-        if head.meta.key.is_ipv6() || !is_sound(head) {
+        if !is_sound(head) {
+            return;
+        }
+        if head.meta.key.protocol == 6 {
+            findings.extend(self.segment(head));
+        }
+        if head.meta.key.is_ipv6() {
             return;
         }
         match event(observation) {
@@ -217,11 +281,14 @@ impl Detector for DstAddress {
     }
 
     fn tick(&mut self, now_ns: u64) {
-        self.hosts.expire(now_ns.saturating_sub(self.thresholds.idle_ns));
+        let before_ns = now_ns.saturating_sub(self.thresholds.idle_ns);
+        self.hosts.expire(before_ns);
+        self.streams.expire(before_ns);
     }
 
     fn occupancy(&self) -> (usize, usize) {
-        self.hosts.occupancy()
+        let ((hosts, room), (streams, more)) = (self.hosts.occupancy(), self.streams.occupancy());
+        (hosts + streams, room + more)
     }
 }
 

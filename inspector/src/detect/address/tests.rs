@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::detect::shape::Numbers;
-use crate::detect::wire::{CLIENT, Wire};
+use crate::detect::wire::{CLIENT, Wire, complete};
 
 /// Whether echo requests to these addresses, one a second, are found.
 fn is_found(addresses: impl IntoIterator<Item = [u8; 4]>, are_answered: bool) -> bool {
@@ -44,4 +44,32 @@ fn sweeps_scans_and_monitors_are_silent() {
     let shuffled: Vec<[u8; 4]> =
         (0..254u32).map(|n| [10, 0, 0, u8::try_from(n * 77 % 254 + 1).unwrap()]).collect();
     assert!(!is_found(shuffled, false), "a sweep in shuffled order");
+}
+
+/// Sends 40 bytes to a host.
+fn send(wire: &mut Wire<DstAddress>, server: [u8; 4], seq: u32) {
+    let mut segment = [40_000u16, 80].map(u16::to_be_bytes).concat();
+    segment.extend(seq.to_be_bytes());
+    segment.extend([0, 0, 0, 1, 0x50, 16, 0xff, 0xff, 0, 0, 0, 0]);
+    segment.extend([b'q'; 40]);
+    complete(CLIENT, server, &mut segment);
+    wire.ip(CLIENT, server, 6, &segment);
+}
+
+#[test]
+fn a_stream_to_changing_hosts_is_found_and_one_that_is_copied_is_not() {
+    let mut random = Numbers(5);
+    let mut hopping = Wire::new(DstAddress::new(Thresholds::default()));
+    for number in 0..40 {
+        let host = u8::try_from(random.below(2)).unwrap();
+        send(&mut hopping, [192, 0, 2, 80 + host], 40 * number);
+    }
+    assert!(!hopping.findings.is_empty());
+    // On a load balancer each packet is seen to its own address, and to the server that it picked.
+    let mut balanced = Wire::new(DstAddress::new(Thresholds::default()));
+    for number in 0..200 {
+        send(&mut balanced, [192, 0, 2, 80], 40 * number);
+        send(&mut balanced, [10, 0, 0, 4], 40 * number);
+    }
+    assert!(balanced.findings.is_empty());
 }

@@ -132,7 +132,12 @@ fn regularity(rhythm: &Rhythm, limits: &Thresholds) -> Option<Regularity> {
     }
     let evidence = vec![
         measured("interval", spread.median, Some(limits.interval_s), "seconds"),
-        measured("jitter", jitter, Some(limits.jitter), "ratio"),
+        measured(
+            "jitter",
+            jitter,
+            Some(if jitter <= limits.timer { limits.timer } else { limits.jitter }),
+            "ratio",
+        ),
         measured("skew", spread.skew, Some(limits.skew), "ratio"),
         measured("longest_to_shortest", lopsided, Some(limits.lopsided), "ratio"),
         measured("range_to_quartiles", evenness, Some(limits.evenness), "ratio"),

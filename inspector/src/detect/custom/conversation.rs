@@ -4,9 +4,10 @@ use inspector_common::FlowKey;
 
 use super::Thresholds;
 use super::framing::Framing;
-use super::randomness::{self, is_random};
+use crate::detect::noise;
 use crate::detect::table::Entry;
-use crate::dissect::protocol::{self, Kind, Message};
+use crate::dissect::payload::Payload;
+use crate::dissect::protocol::Kind;
 use crate::findings::Traffic;
 use crate::observation::Head;
 
@@ -113,23 +114,21 @@ impl Conversation {
     }
 
     /// Looks at one packet.
-    pub(super) fn add(&mut self, head: &Head<'_>) -> Told {
+    pub(super) fn add(&mut self, head: &Head<'_>, payload: Option<&Payload<'_>>) -> Told {
         self.last_ns = self.last_ns.max(head.meta.time_ns);
         if head.meta.tcp_flags & SYN != 0 {
             self.has_begun = true;
         }
-        let (bytes, len) = (head.payload(), head.payload_len());
-        if self.is_known || len == 0 || bytes.is_empty() {
+        let Some(payload) = payload.filter(|_| !self.is_known) else {
             return Told::Nothing;
-        }
+        };
+        let (bytes, len, is_tcp) = (payload.message.bytes, payload.message.len, payload.message.is_tcp);
         let i = self.side(&head.meta.key);
-        let is_tcp = self.key.protocol == TCP;
-        let message = Message { bytes, len, is_tcp, ports: [head.meta.key.src_port, head.meta.key.dst_port] };
         let Some(side) = self.sides.get_mut(i) else {
             return Told::Nothing;
         };
         if side.judged + side.short < 4
-            && let Some(protocol) = protocol::recognise(&message)
+            && let Some(protocol) = payload.protocol()
         {
             self.is_known = true;
             return if protocol.kind == Kind::PeerToPeer { Told::PeerToPeer } else { Told::Nothing };
@@ -138,13 +137,13 @@ impl Conversation {
             side.inner += 1;
             return Told::Evidence;
         }
-        if bytes.len() < randomness::LEAST {
+        if bytes.len() < noise::LEAST {
             side.short += 1;
             return Told::Nothing;
         }
         side.judged += 1;
         side.framing.add(bytes, len);
-        if !is_random(bytes) {
+        if !noise::is_uniform(bytes) {
             return Told::Nothing;
         }
         side.random += 1;

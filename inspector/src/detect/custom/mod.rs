@@ -10,7 +10,6 @@ mod conversation;
 mod framing;
 mod inner;
 mod opening;
-mod randomness;
 mod raw;
 
 #[cfg(test)]
@@ -20,13 +19,12 @@ use inspector_common::{Class, FlowKey};
 
 use self::conversation::{Conversation, Told, Verdict};
 use self::opening::Opening;
-pub(crate) use self::randomness::is_random as looks_random;
 use self::raw::Raw;
 use super::Detector;
 use super::pairing::Link;
 use super::table::{Entry, Table};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject};
-use crate::observation::{FlowUpdate, Head, Observation};
+use crate::observation::{FlowUpdate, Observation};
 
 /// Name of the detector.
 pub const NAME: &str = "custom-protocol";
@@ -164,7 +162,8 @@ impl CustomProtocol {
         }
     }
 
-    fn conversation(&mut self, head: &Head<'_>, findings: &mut Vec<Finding>) {
+    fn conversation(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        let head = &observation.head;
         let key = &head.meta.key;
         if is_elsewhere(key) {
             return;
@@ -172,7 +171,7 @@ impl CustomProtocol {
         let Some(conversation) = self.flows.entry(Link::of(key), || Conversation::new(head)) else {
             return;
         };
-        match conversation.add(head) {
+        match conversation.add(head, observation.payload()) {
             Told::Nothing => return,
             Told::PeerToPeer => {
                 for host in [key.src, key.dst] {
@@ -208,11 +207,8 @@ fn finding(c: &Conversation, verdict: Verdict, is_peer: bool, t: &Thresholds) ->
         Verdict::StaticKeyVpn => (&ENCRYPTED, Severity::Info),
         Verdict::Inner => (&INNER, Severity::Medium),
     };
-    let count = |name, value: u32, threshold: u32| Evidence {
-        name,
-        value: f64::from(value),
-        threshold: Some(f64::from(threshold)),
-        unit: "packets",
+    let count = |name, value: u32, threshold: u32| {
+        Evidence::from(name, f64::from(value), f64::from(threshold), "packets")
     };
     let (evidence_client, evidence_server) = if verdict == Verdict::Inner {
         (
@@ -268,7 +264,7 @@ impl Detector for CustomProtocol {
                     findings.extend(opening.judge(head, &self.thresholds));
                 }
             }
-            Class::Tcp | Class::Udp => self.conversation(head, findings),
+            Class::Tcp | Class::Udp => self.conversation(observation, findings),
             class if raw::is_raw(head, class) => {
                 if let Some(raw) = self.raws.entry(Link::hosts(key), || Raw::new(head)) {
                     raw.add(head);

@@ -121,18 +121,8 @@ impl Raw {
                 _ => 0.3,
             },
             evidence: vec![
-                Evidence {
-                    name,
-                    value: f64::from(value),
-                    threshold: Some(f64::from(threshold)),
-                    unit: "packets",
-                },
-                Evidence {
-                    name: "bytes",
-                    value: self.bytes as f64,
-                    threshold: Some(t.raw_bytes as f64),
-                    unit: "bytes",
-                },
+                Evidence::from(name, f64::from(value), f64::from(threshold), "packets"),
+                Evidence::from("bytes", self.bytes as f64, t.raw_bytes as f64, "bytes"),
                 Evidence {
                     name: "ip_protocol",
                     value: f64::from(head.meta.key.protocol),

@@ -22,7 +22,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use benign::{BUILT_IN, BenignSuffixes};
+pub use benign::{BUILT_IN, BenignSuffixes, SuffixError};
 pub use thresholds::Thresholds;
 
 use self::account::Account;

@@ -5,8 +5,8 @@ use inspector_common::FlowKey;
 use super::{ALIEN, Thresholds, evidence, finding};
 use crate::detect::novelty::Recent;
 use crate::detect::table::Entry;
-use crate::dissect::protocol::{self, Message};
-use crate::findings::{Finding, Severity, Subject, Traffic};
+use crate::dissect::payload::Payload;
+use crate::findings::{Evidence, Finding, Severity, Subject, Traffic};
 use crate::observation::Head;
 
 /// What goes to a protocol's port of one host from another, whatever the other's port.
@@ -38,7 +38,7 @@ impl Alien {
         }
     }
 
-    pub(super) fn add(&mut self, head: &Head<'_>, fits: bool) {
+    pub(super) fn add(&mut self, head: &Head<'_>, payload: &Payload<'_>, fits: bool) {
         let key = &head.meta.key;
         let to_server = key.src == self.key.src;
         self.traffic.add(to_server, head.meta.wire_len, head.meta.time_ns);
@@ -46,14 +46,11 @@ impl Alien {
             self.fitting = self.fitting.saturating_add(1);
             return;
         }
-        let bytes = head.payload();
-        let ports = [key.src_port, key.dst_port];
-        let message = Message { bytes, len: head.payload_len(), is_tcp: false, ports };
-        self.is_known |= self.novel == [0; 2] && protocol::recognise(&message).is_some();
-        if self.recent.is_new(bytes) {
+        self.is_known |= self.novel == [0; 2] && payload.protocol().is_some();
+        if self.recent.is_new(payload.message.bytes) {
             let novel = &mut self.novel[usize::from(!to_server)];
             *novel = novel.saturating_add(1);
-            self.bytes += u64::from(head.payload_len());
+            self.bytes += u64::from(payload.message.len);
         }
     }
 
@@ -76,8 +73,8 @@ impl Alien {
         };
         let least = f64::from(t.alien_packets);
         let measured = vec![
-            evidence("alien_datagrams_to_server", f64::from(up), Some(least), "packets"),
-            evidence("alien_datagrams_to_client", f64::from(down), Some(least), "packets"),
+            Evidence::from("alien_datagrams_to_server", f64::from(up), least, "packets"),
+            Evidence::from("alien_datagrams_to_client", f64::from(down), least, "packets"),
             evidence("alien_bytes", self.bytes as f64, Some(t.alien_bytes as f64), "bytes"),
             evidence("fitting_datagrams", f64::from(self.fitting), None, "packets"),
         ];

@@ -10,7 +10,7 @@ use foldhash::quality::FixedState;
 use inspector_common::FlowKey;
 
 use super::{OPTIONS, Thresholds, evidence, finding};
-use crate::detect::custom::looks_random;
+use crate::detect::noise;
 use crate::detect::novelty::Recent;
 use crate::detect::table::{Entry, Table};
 use crate::dissect::dhcp::Message;
@@ -72,7 +72,7 @@ pub(super) fn observe(
 
 /// Whether a value is neither text nor made of parts: random throughout.
 fn is_opaque(value: &[u8]) -> bool {
-    looks_random(value) && !is_list(value)
+    noise::is_uniform(value) && !is_list(value)
 }
 
 /// A list of code, length and value that ends where the value does, as vendors' options are.

@@ -11,15 +11,15 @@ mod ntp;
 #[cfg(test)]
 mod tests;
 
-use inspector_common::Class;
-
 use self::alien::Alien;
 use self::dhcp::Options;
 use self::ntp::Clock;
 use super::Detector;
 use super::pairing::Link;
 use super::table::Table;
-use crate::dissect::{self, fixed};
+use crate::dissect::fixed;
+use crate::dissect::ntp::Message;
+use crate::dissect::payload::{Body, Payload};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 use crate::observation::{Head, Observation};
 
@@ -126,37 +126,27 @@ impl FixedFormat {
         }
     }
 
-    fn alien(&mut self, head: &Head<'_>, port: u16, findings: &mut Vec<Finding>) {
-        let fits = fixed::fits(port, head.payload(), head.payload_len());
-        let Some(fits) = fits.filter(|_| head.payload_len() > 0) else {
+    fn alien(&mut self, head: &Head<'_>, payload: &Payload<'_>, port: u16, findings: &mut Vec<Finding>) {
+        let Some(fits) = fixed::fits(port, payload.message.bytes, payload.message.len) else {
             return;
         };
         let Some(alien) = self.aliens.entry((Link::hosts(&head.meta.key), port), || Alien::new(head, port))
         else {
             return;
         };
-        alien.add(head, fits);
+        alien.add(head, payload, fits);
         if !fits {
             findings.extend(alien.judge(&self.thresholds));
         }
     }
 
-    fn clock(&mut self, head: &Head<'_>, findings: &mut Vec<Finding>) {
+    fn clock(&mut self, head: &Head<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
         let key = &head.meta.key;
-        let Some(message) = dissect::ntp::Message::parse(head.payload(), head.payload_len()) else {
-            return;
-        };
-        if let Some(clock) = self.clocks.entry((Link::of(key), key.src), || Clock::new(head, &message)) {
-            clock.add(head, &message);
+        if let Some(clock) = self.clocks.entry((Link::of(key), key.src), || Clock::new(head, message)) {
+            clock.add(head, message);
             findings.extend(clock.judge(key, &self.thresholds));
         }
     }
-}
-
-/// The port of a fixed-format protocol that a datagram goes to or comes from.
-fn port(head: &Head<'_>) -> Option<u16> {
-    let key = &head.meta.key;
-    [key.dst_port, key.src_port].into_iter().find(|port| fixed::name(*port) != "none")
 }
 
 impl Detector for FixedFormat {
@@ -166,19 +156,17 @@ impl Detector for FixedFormat {
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let head = &observation.head;
-        if head.class() != Class::Udp || head.payload().is_empty() {
-            return;
-        }
-        let Some(port) = port(head) else {
+        let Some(payload) = observation.payload().filter(|payload| !payload.message.is_tcp) else {
             return;
         };
-        self.alien(head, port, findings);
-        match port {
-            123 => self.clock(head, findings),
-            67 | 68 => {
-                if let Some(message) = dissect::dhcp::Message::parse(head.payload()) {
-                    dhcp::observe(&mut self.options, head, &message, &self.thresholds, findings);
-                }
+        let Some(port) = fixed::port(payload.message.ports) else {
+            return;
+        };
+        self.alien(head, payload, port, findings);
+        match &payload.body {
+            Body::Ntp(message) => self.clock(head, message, findings),
+            Body::Dhcp(message) => {
+                dhcp::observe(&mut self.options, head, message, &self.thresholds, findings);
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! Whether a packet's checksums say that it is as it was sent. Damaged packets have any value in any field.
 
-use inspector_common::Anomaly;
+use inspector_common::{Anomaly, FlowKey};
 
 use crate::observation::Head;
 
@@ -25,6 +25,28 @@ pub(in crate::detect) fn is_sound(head: &Head<'_>) -> bool {
     let header = head.network();
     let is_right = || sum(&[header]) == 0xffff || header.get(10..12) == Some(&[0, 0]);
     head.meta.ip_len != 0 && !is_long && (head.meta.key.is_ipv6() || is_right())
+}
+
+/// Whether a whole IPv4 header was captured and its checksum is there and right.
+pub(in crate::detect) fn has_right_header(head: &Head<'_>) -> bool {
+    let header = head.network();
+    header.len() >= 20 && header.get(10..12) != Some(&[0, 0]) && sum(&[header]) == 0xffff
+}
+
+/// Whether bytes behind the IPv4 header are a TCP segment, UDP datagram or ICMP message by their checksum, which is
+/// computed with this length.
+pub(in crate::detect) fn is_segment(key: &FlowKey, protocol: u8, length: u32, segment: &[u8]) -> bool {
+    let pseudo = [&key.src[12..], &key.dst[12..], &length.to_be_bytes(), &[0, protocol]];
+    let [src, dst, length, protocol] = pseudo;
+    match protocol[1] {
+        1 => segment.len() >= 8 && sum(&[segment]) == 0xffff,
+        6 => segment.len() >= 20 && sum(&[src, dst, length, protocol, segment]) == 0xffff,
+        17 => {
+            let is_summed = segment.get(6..8).is_some_and(|checksum| checksum != [0, 0]);
+            is_summed && sum(&[src, dst, length, protocol, segment]) == 0xffff
+        }
+        _ => false,
+    }
 }
 
 /// Whether a TCP segment's checksum is right. `None` where that can't be told: the segment was not captured whole, or

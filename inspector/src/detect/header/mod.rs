@@ -5,7 +5,7 @@ mod checksum;
 mod switching;
 
 pub(super) use alphabet::Alphabet;
-pub(super) use checksum::{has_right_segment, is_sound};
+pub(super) use checksum::{has_right_header, has_right_segment, is_segment, is_sound};
 pub(super) use switching::{Counts, Flows, Switching, field};
 
 use inspector_common::FlowKey;
@@ -30,6 +30,11 @@ impl Pair {
     pub(super) const fn of(key: &FlowKey) -> Self {
         Self { src: key.src, dst: key.dst, protocol: key.protocol }
     }
+
+    /// The pair whatever the protocol: 0 is none of IPv4's.
+    pub(super) const fn of_hosts(key: &FlowKey) -> Self {
+        Self { src: key.src, dst: key.dst, protocol: 0 }
+    }
 }
 
 /// Lets a growing count through when it first matters and each time it has doubled.
@@ -44,6 +49,11 @@ impl Gate {
         }
         is_due
     }
+}
+
+/// Whether flags and offset of IPv4, as on the wire, say that more fragments belong to the datagram.
+pub(super) const fn is_fragment(flags_and_offset: u16) -> bool {
+    flags_and_offset << 2 != 0
 }
 
 /// A measured value with the threshold that it crossed.

@@ -2,6 +2,7 @@
 
 use inspector_common::FlowKey;
 use inspector_common::FlowRecord;
+use inspector_common::parse::flag::{RST, SYN};
 
 use super::Alphabet;
 use crate::detect::table::{Entry, Table};
@@ -122,6 +123,8 @@ pub(in crate::detect) struct Switches {
     /// Values in heads of packets where the field had changed.
     pub(in crate::detect) values: Alphabet,
     copies: u32,
+    /// Switches in packets that open or reset a connection: firewalls and load balancers send them in a host's name.
+    others: u32,
 }
 
 /// How the fields of a pair's packets switch.
@@ -145,12 +148,14 @@ impl Switching {
     pub(in crate::detect) fn observe(&mut self, head: &Head<'_>, values: [u64; field::COUNT]) {
         let mark = mark(head);
         let is_copy = self.recent.contains(&mark);
+        let is_other = head.meta.tcp_flags & (SYN | RST) != 0;
         self.recent[self.written % RECENT] = mark;
         self.written += 1;
         for (number, field) in self.fields.iter_mut().enumerate() {
             if head.meta.changed & 1 << number != 0 {
                 field.values.add(values[number]);
                 field.copies += u32::from(is_copy);
+                field.others += u32::from(is_other);
             }
         }
     }
@@ -160,12 +165,13 @@ impl Switching {
         self.fields.iter().fold(0, |sum, field| sum.saturating_add(field.count))
     }
 
-    /// The field's switches a packet, where there are so many of them that are not second copies of packets
-    /// (two taps, one behind a router, show each packet twice: half of the switches are copies).
+    /// The field's switches a packet, where there are so many of them that are neither second copies of packets
+    /// (two taps, one behind a router, show each packet twice: half of the switches are copies) nor another host's
+    /// (one that opens and resets connections causes two switches in each).
     pub(in crate::detect) fn share(&self, number: usize, min_count: u32, min_share: f64) -> Option<f64> {
         let field = &self.fields[number];
         let share = f64::from(field.count) / self.packets.max(1) as f64;
-        let is_copied = field.copies * 5 > field.values.total();
+        let is_copied = field.copies * 5 > field.values.total() || field.others * 3 > field.values.total();
         let are_sound =
             field.values.total() >= min_count && field.values.total().max(200) * 2 >= field.count.min(400);
         (field.count >= min_count && share >= min_share && !is_copied && are_sound).then_some(share)

@@ -138,6 +138,13 @@ fn ipv4(tos: u8, id: u32, fragment: u16, ttl: u8, protocol: u8, segment: &[u8]) 
     [&ETHERNET[..], &[8, 0], &header, segment].concat()
 }
 
+/// Sets the checksum of the IPv4 header right.
+fn sum_ip(frame: &mut [u8]) {
+    frame[24..26].fill(0);
+    let sum = checksum(&[&frame[14..34]]);
+    frame[24..26].copy_from_slice(&sum);
+}
+
 fn tcp(tos: u8, id: u32, ttl: u8, segment: &Segment) -> Vec<u8> {
     ipv4(tos, id, 0x4000, ttl, 6, &segment.bytes(&CLIENT, &SERVER))
 }
@@ -190,6 +197,25 @@ fn fields_of_ipv4_that_carry_data_are_found() {
     let plain = |n| Segment::new(n);
     found("ip-header", "TTL", &frames(100, |n| tcp(0, n, 64 - bit(n), &plain(n))));
     found("ip-header", "DSCP", &frames(100, |n| tcp(byte(n) & 0xfc, n, 64, &plain(n))));
+    let rare = |n| if n % 50 == 7 { byte(n) } else { 64 };
+    found("ip-header", "a TTL now and then", &frames(900, |n| tcp(0, n, rare(n), &plain(n))));
+    let mark = |n| if n % 20 == 7 { byte(n) & 0xfc } else { 0 };
+    found("ip-header", "a mark now and then", &frames(500, |n| tcp(mark(n), n, 64, &plain(n))));
+    let length = |n: u32| {
+        let mut frame = tcp(0, n, 64, &plain(n));
+        frame[17] = 60 + byte(n) % 100;
+        sum_ip(&mut frame);
+        frame
+    };
+    found("ip-header", "lengths that are not the frame's", &frames(100, length));
+    let named = |n: u32| {
+        let mut frame = tcp(0, n, 64, &plain(n));
+        frame[23] = [1, 4, 6, 17][usize::from(byte(n) & 3)];
+        sum_ip(&mut frame);
+        frame
+    };
+    let found_by = alerts(&frames(100, named));
+    assert!(found_by.contains("ip-header"), "protocols: {found_by:?}");
     found("ip-header", "ECN", &frames(100, |n| tcp(byte(n) & 3, n, 64, &plain(n))));
     found("ip-header", "UDP checksum", &frames(100, |n| udp(0, n, bit(n) == 1, n)));
     let flags = |n| 0x4000 * u16::from(bit(n));
@@ -199,6 +225,8 @@ fn fields_of_ipv4_that_carry_data_are_found() {
     found("ip-header", "identification", &frames(120, |n| tcp(0, low_byte(n), 64, &plain(n))));
     let fragment = |n: u32| ipv4(0, n, (half(n) & 0x1ff) + 1, 64, 6, &data(n));
     found("ip-header", "fragments", &frames(60, fragment));
+    let more = |n: u32| ipv4(0, 0, 0x2000 | half(n) & 0x1fff, 64, 6, &data(n)[..51]);
+    found("ip-header", "fragments without numbers", &frames(60, more));
 }
 
 #[test]
@@ -208,6 +236,15 @@ fn what_paths_marks_and_stacks_do_to_ipv4_is_silent() {
     silent(
         "each packet seen twice, one hop apart",
         &frames(200, |n| tcp(0, n / 2, if n % 2 == 0 { 64 } else { 63 }, &plain(n / 2))),
+    );
+    silent(
+        "a firewall that opens and resets connections",
+        &frames(400, |n| {
+            let mut segment = plain(n % 8);
+            segment.port = 20_000 + u16::try_from(n / 8).unwrap();
+            segment.flags = [0x12, 0x18, 0x18, 0x18, 0x10, 0x18, 0x10, 4][(n % 8) as usize];
+            tcp(0, n, if matches!(n % 8, 0 | 7) { 255 } else { 57 }, &segment)
+        }),
     );
     silent("routes that flap", &frames(600, |n| tcp(0, n, if n / 40 % 2 == 0 { 57 } else { 54 }, &plain(n))));
     silent(

@@ -117,7 +117,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
-    use crate::detect::noise::tests::{ciphertext, hex};
+    use crate::detect::wire::{hex, noise};
 
     fn bytes(value: &str, place: Place) -> Vec<u32> {
         let mut all = Vec::new();
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn codes_of_ciphertext_are_found() {
         let found = |code: fn(&[u8]) -> String, len: usize| {
-            (0..500).filter(|seed| bytes(&code(&ciphertext(len, *seed)), Place::Field).len() == 1).count()
+            (0..500).filter(|seed| bytes(&code(&noise(*seed, len)), Place::Field).len() == 1).count()
         };
         assert!(found(|b| STANDARD.encode(b), 96) >= 480);
         assert!(found(|b| URL_SAFE_NO_PAD.encode(b), 30) >= 450);

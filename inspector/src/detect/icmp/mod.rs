@@ -7,16 +7,20 @@
 //! are the reasons for a finding ([`verdict`]). Errors quote what others sent and are judged only by what goes
 //! behind the quoted datagram ([`quote`]).
 
+mod inner;
 mod pair;
 mod payload;
 mod quote;
-mod table;
 mod verdict;
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
 
 use inspector_common::Class;
 
-use self::table::{Hosts, Table};
+use self::pair::Pair;
 use super::Detector;
+use super::table::{Entry, Table};
 use crate::dissect::icmp::Message;
 use crate::findings::{Finding, Subject};
 use crate::observation::{Content, Observation};
@@ -54,6 +58,8 @@ pub struct Thresholds {
     pub changed_repeats: u32,
     /// Messages that end with a whole IP packet, packets. Base rate: 0; by chance 1 in 2^31 (IPv4), 2^21 (IPv6).
     pub inner_ip_headers: u32,
+    /// Messages in which SSH, HTTP or TLS greets, packets. Base rate: 0.
+    pub greetings: u32,
     /// Lengths of new payloads. Base rate: 1; sweeps have hundreds, but their payloads are not new. Tells only
     /// together with other reasons.
     pub lengths: u32,
@@ -76,8 +82,6 @@ pub struct Thresholds {
     pub half_life_ns: u64,
     /// Pairs idle for this long are forgotten, nanoseconds.
     pub idle_ns: u64,
-    /// A finding of the same severity is pushed again after this time at the earliest, nanoseconds.
-    pub repush_ns: u64,
     /// Most pairs kept. One takes about 3 KiB, and 4 KiB with payloads of 500 bytes and more.
     pub capacity: usize,
 }
@@ -94,6 +98,7 @@ impl Default for Thresholds {
             replies_differing: 2,
             changed_repeats: 3,
             inner_ip_headers: 1,
+            greetings: 1,
             lengths: 5,
             id_seq_jumps: 24,
             id_seq_jump_share: 0.8,
@@ -103,9 +108,25 @@ impl Default for Thresholds {
             high: 0.9,
             half_life_ns: 3600 * SECOND,
             idle_ns: 2 * 3600 * SECOND,
-            repush_ns: 10 * SECOND,
             capacity: 4096,
         }
+    }
+}
+
+/// The hosts of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Hosts {
+    client: IpAddr,
+    server: IpAddr,
+}
+
+impl Entry for Box<Pair> {
+    fn last_ns(&self) -> u64 {
+        self.traffic.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        self.estimated_bytes
     }
 }
 
@@ -113,19 +134,18 @@ impl Default for Thresholds {
 #[derive(Debug)]
 pub struct IcmpPayload {
     thresholds: Thresholds,
-    pairs: Table,
-    expired_ns: u64,
+    pairs: Table<Hosts, Box<Pair>>,
+    /// For hashes of payloads, so that nobody can make some that collide.
+    hash_key: u64,
 }
-
-/// Idle pairs are looked for this often.
-const EXPIRE_EVERY_NS: u64 = 60_000_000_000;
 
 impl IcmpPayload {
     /// A detector with an empty table.
     #[must_use]
     pub fn new(thresholds: Thresholds) -> Self {
         let pairs = Table::new(thresholds.capacity);
-        Self { thresholds, pairs, expired_ns: 0 }
+        let hash_key = RandomState::new().hash_one(thresholds.capacity);
+        Self { thresholds, pairs, hash_key }
     }
 
     fn judge(&mut self, observation: &Observation<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
@@ -138,7 +158,8 @@ impl IcmpPayload {
         let to_server = !is_error && !message.is_reply();
         let (src, dst) = (observation.head.src(), observation.head.dst());
         let (client, server) = if to_server { (src, dst) } else { (dst, src) };
-        let pair = self.pairs.pair(Hosts { client, server }, time_ns);
+        let new = || Box::new(Pair::new(time_ns, self.hash_key));
+        let Some(pair) = self.pairs.entry(Hosts { client, server }, new) else { return };
         pair.age(time_ns, self.thresholds.half_life_ns);
         pair.traffic.add(to_server, observation.head.meta.wire_len, time_ns);
         let is_evidence = if is_error { pair.observe_error(message) } else { pair.observe(message, time_ns) };
@@ -162,14 +183,11 @@ impl Detector for IcmpPayload {
     }
 
     fn tick(&mut self, now_ns: u64) {
-        if now_ns.saturating_sub(self.expired_ns) >= EXPIRE_EVERY_NS {
-            self.expired_ns = now_ns;
-            self.pairs.expire(now_ns.saturating_sub(self.thresholds.idle_ns));
-        }
+        self.pairs.expire(now_ns.saturating_sub(self.thresholds.idle_ns));
     }
 
     fn occupancy(&self) -> (usize, usize) {
-        (self.pairs.len(), self.pairs.capacity())
+        self.pairs.occupancy()
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use super::payload::{Memory, Novelty, Payload};
-use super::quote;
+use super::{inner, quote};
+use crate::detect::pace::Pace;
 use crate::dissect::icmp::Message;
-use crate::findings::{Severity, Traffic};
+use crate::findings::Traffic;
 
 /// Messages that are remembered to pair replies with requests: enough for a tunnel's window (ptunnel's is 64
 /// both ways together) without letting sequence numbers come round.
@@ -20,9 +21,6 @@ const SEQ_STEP: u16 = 64;
 /// Least data behind a quoted datagram to count, bytes: stacks that quote Ethernet padding (up to 18), or that
 /// subtract the header (20) from the length they quote, stay below.
 const MIN_EXCESS: usize = 32;
-
-/// Where inner IP headers are looked for: tunnels put up to 28 bytes of their own in front.
-const INNER_ZONE: usize = 32;
 
 /// One message, as far as pairing needs it.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +59,8 @@ pub(super) struct Tally {
     pub(super) changed: u32,
     /// Messages with a whole IP packet inside.
     pub(super) inner: u32,
+    /// Messages in which a greeting or request of an application begins.
+    pub(super) greetings: u32,
     /// Requests, and replies whose request was not seen.
     pub(super) exchanges: u32,
     /// Of these the ones whose identifier and sequence number follow from nothing.
@@ -88,6 +88,7 @@ impl Tally {
             differing,
             changed,
             inner,
+            greetings,
             exchanges,
             jumps,
             unsolicited,
@@ -108,6 +109,7 @@ impl Tally {
             differing,
             changed,
             inner,
+            greetings,
             exchanges,
             jumps,
             unsolicited,
@@ -138,8 +140,8 @@ pub(super) struct Pair {
     excess: u64,
     key: u64,
     halved_ns: u64,
-    /// Severity and time of the last finding pushed.
-    pub(super) pushed: Option<(Severity, u64)>,
+    /// When its finding was last pushed.
+    pub(super) pace: Pace,
 }
 
 impl Pair {
@@ -158,16 +160,8 @@ impl Pair {
             excess: 0,
             key,
             halved_ns: now_ns,
-            pushed: None,
+            pace: Pace::default(),
         }
-    }
-
-    pub(super) fn last_ns(&self) -> u64 {
-        self.traffic.last_ns
-    }
-
-    pub(super) fn has_evidence(&self) -> bool {
-        self.estimated_bytes > 0
     }
 
     /// How many lengths new payloads had, at least.
@@ -230,8 +224,10 @@ impl Pair {
         let is_jump = request.is_none() && self.follow(message);
         let is_first = self.memory.is_empty();
         let novelty = self.memory.assess(&payload);
-        let is_inner = has_inner_header(&payload);
+        let is_inner = inner::is_packet(&payload);
         self.tally.inner += u32::from(is_inner);
+        let is_greeting = novelty.is_new() && inner::is_greeting(payload.data);
+        self.tally.greetings += u32::from(is_greeting);
         if novelty.is_new() {
             self.tally.differing += u32::from(request.is_some());
             self.tally.changed += u32::from(is_changed);
@@ -379,43 +375,4 @@ fn set(bitmap: &mut [u64; ID_WORDS], id: u16) {
     if let Some(word) = bitmap.get_mut(word) {
         *word |= bit;
     }
-}
-
-/// Whether a whole IP packet fills the payload to its end, behind a short header or none.
-fn has_inner_header(payload: &Payload<'_>) -> bool {
-    let starts = payload.data.iter().enumerate().take(INNER_ZONE + 1);
-    starts.filter(|(_, first)| matches!(**first >> 4, 4 | 6)).any(|(at, first)| {
-        let inner = payload.data.get(at..).unwrap_or_default();
-        let len = u32::try_from(at).map_or(0, |at| payload.len.saturating_sub(at));
-        if first >> 4 == 4 { is_ipv4(inner, len) } else { is_ipv6(inner, len) }
-    })
-}
-
-fn is_ipv4(inner: &[u8], len: u32) -> bool {
-    let Some([first, _, b2, b3, ..]) = inner.first_chunk::<20>() else { return false };
-    let header_len = usize::from(first & 15) * 4;
-    let Some(header) = inner.get(..header_len) else { return false };
-    let words = header.chunks_exact(2).map(|word| match *word {
-        [high, low] => u32::from(u16::from_be_bytes([high, low])),
-        _ => 0,
-    });
-    let sum: u32 = words.sum();
-    let sum = (sum & 0xffff) + (sum >> 16);
-    header_len >= 20
-        && u32::from(u16::from_be_bytes([*b2, *b3])) == len
-        && (sum & 0xffff) + (sum >> 16) == 0xffff
-}
-
-fn is_ipv6(inner: &[u8], len: u32) -> bool {
-    let Some(header) = inner.first_chunk::<40>() else { return false };
-    let [_, _, _, _, l0, l1, next, hop_limit, addresses @ ..] = header;
-    let payload_len = u32::from(u16::from_be_bytes([*l0, *l1]));
-    let (src, dst) = addresses.split_at(16);
-    // Hop-by-hop, ICMP, TCP, UDP, routing, fragment, ESP, ICMPv6, nothing, options.
-    let is_known = matches!(*next, 0 | 1 | 6 | 17 | 43 | 44 | 50 | 58 | 59 | 60);
-    // Unspecified and mapped (00), global (2, 3), unique local and link-local; multicast only as destination.
-    let is_address = |first: u8| matches!(first, 0 | 0x20..=0x3f | 0xfc | 0xfd | 0xfe);
-    let is_source = src.first().is_some_and(|first| is_address(*first));
-    let is_destination = dst.first().is_some_and(|first| is_address(*first) || *first == 0xff);
-    payload_len + 40 == len && *hop_limit > 0 && is_known && is_source && is_destination
 }

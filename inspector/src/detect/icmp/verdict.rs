@@ -37,7 +37,7 @@ impl Reason {
     }
 }
 
-/// The finding that a pair's evidence amounts to, if it does and was not pushed a short while ago.
+/// The finding that a pair's evidence amounts to, if it does and it is time to push it.
 ///
 /// The score is 1 − ∏(1 − weight) over the reasons that crossed their thresholds: a reason alone scores its
 /// weight, independent reasons confirm each other. New data alone is a medium finding, since there are pingers
@@ -61,13 +61,9 @@ pub(super) fn judge(
         score if score >= thresholds.medium => Severity::Medium,
         _ => Severity::Low,
     };
-    if let Some((pushed, pushed_ns)) = pair.pushed
-        && severity <= pushed
-        && now_ns.saturating_sub(pushed_ns) < thresholds.repush_ns
-    {
+    if !pair.pace.is_due(severity, pair.estimated_bytes, now_ns) {
         return None;
     }
-    pair.pushed = Some((severity, now_ns));
     Some(Finding {
         signature: &SIGNATURE,
         subject: subject(),
@@ -101,7 +97,7 @@ fn is_held(pair: &Pair, thresholds: &Thresholds) -> bool {
     is_random_text(pair) && (is_new(pair, thresholds) || are_heads_new(pair, thresholds))
 }
 
-fn reasons(pair: &Pair, limits: &Thresholds) -> [Reason; 9] {
+fn reasons(pair: &Pair, limits: &Thresholds) -> [Reason; 10] {
     let tally = &pair.tally;
     let is_random_text = is_random_text(pair);
     let is_new = is_new(pair, limits) && !is_random_text;
@@ -110,6 +106,7 @@ fn reasons(pair: &Pair, limits: &Thresholds) -> [Reason; 9] {
     let are_jumps_many = f64::from(tally.jumps) >= jumps_from;
     [
         Reason::of("inner_ip_headers", tally.inner, limits.inner_ip_headers, "packets", 0.75),
+        Reason::of("application_greetings", tally.greetings, limits.greetings, "packets", 0.7),
         Reason::of("replies_differing", tally.differing, limits.replies_differing, "packets", 0.8),
         Reason::of("changed_repeats", tally.changed, limits.changed_repeats, "packets", 0.7),
         Reason::of("new_bytes", tally.new_bytes, limits.new_bytes, "bytes", 0.65).only_if(is_new),
@@ -125,7 +122,7 @@ fn reasons(pair: &Pair, limits: &Thresholds) -> [Reason; 9] {
 }
 
 /// The reasons that crossed their threshold, then the context.
-fn evidence(pair: &Pair, reasons: [Reason; 9]) -> Vec<Evidence> {
+fn evidence(pair: &Pair, reasons: [Reason; 10]) -> Vec<Evidence> {
     let tally = &pair.tally;
     let context = |name, value: f64, unit| Evidence { name, value, threshold: None, unit };
     let share = |part: u32, whole: u32| f64::from(part) / f64::from(whole.max(1));

@@ -197,7 +197,7 @@ fn contradiction(limits: &Thresholds, subject: Subject, copies: &Copies<'_>, tra
             measured("differing_bytes", differing.into(), Some(limits.differing_bytes.into()), "bytes"),
             measured("compared_bytes", earlier.contradiction(later).1.into(), None, "bytes"),
             measured("contradictions", count.into(), None, "segments"),
-            measured("ttl_difference", ttl.into(), Some(limits.reset_ttl.into()), "hops"),
+            Evidence::from("ttl_difference", ttl.into(), limits.reset_ttl.into(), "hops"),
             measured("timestamp_option_differs", f64::from(u8::from(is_other_stack)), None, "boolean"),
             measured("ip_id_difference", earlier.ip_id.abs_diff(later.ip_id).into(), None, "ids"),
             measured("race", milliseconds, None, "milliseconds"),

@@ -6,13 +6,17 @@
 
 mod fragments;
 mod identification;
+mod lengths;
 mod options;
+mod protocols;
 mod verdict;
 
 use inspector_common::{Anomaly, Class, FlowKey};
 
 use self::fragments::Fragments;
 use self::identification::Identifications;
+use self::lengths::Lengths;
+use self::protocols::Protocols;
 use super::Detector;
 use super::header::{Alphabet, Flows, Gate, IDLE_NS, PAIRS, Pair, Switching, is_sound};
 use super::table::{Entry, Table};
@@ -38,6 +42,11 @@ pub struct Thresholds {
     pub far_share: f64,
     /// Values of TOS in UDP, values: media of several kinds share a flow (RFC 8837: at most four marks).
     pub udp_tos_values: u32,
+    /// Values of DSCP that nobody marks one flow with, values: a sender has one or a few, and each network on the way maps
+    /// them to one or a few of its own. Base rate: at most 4 in a pair.
+    pub marks: u32,
+    /// Least share of switches between so many, ratio.
+    pub marks_share: f64,
     /// Packets with the reserved flag, packets, of a pair that also sends some without. Base rate: 0 pairs have one.
     pub reserved: u32,
     /// Non-zero identifications whose low byte is zero, packets. Base rate: 1 in 256, by chance.
@@ -55,6 +64,12 @@ pub struct Thresholds {
     pub jump_share: f64,
     /// Lone later fragments that may not be fragments, datagrams. Base rate: 1.
     pub lone_fragments: u32,
+    /// Datagrams whose length was made up, packets. Base rate: 0 pairs have one.
+    pub lengths: u32,
+    /// Different differences between these lengths and the frames', values.
+    pub length_differences: u32,
+    /// Packets that are of another protocol than their header names, packets. Base rate: 0 pairs have one.
+    pub misnamed: u32,
     /// Different options of one pair, packets. Base rate: at most 4 among those of kinds that may change,
     /// 1 of the others.
     pub options: u32,
@@ -66,8 +81,10 @@ impl Default for Thresholds {
             switches: 16,
             switch_share: 0.3,
             far_ttls: 32,
-            far_share: 0.05,
+            far_share: 0.01,
             udp_tos_values: 5,
+            marks: 8,
+            marks_share: 0.02,
             reserved: 3,
             low_zeros: 8,
             low_zero_share: 0.04,
@@ -75,6 +92,9 @@ impl Default for Thresholds {
             high_counter_share: 0.85,
             jump_share: 0.9,
             lone_fragments: 8,
+            lengths: 4,
+            length_differences: 3,
+            misnamed: 4,
             options: 5,
         }
     }
@@ -91,6 +111,8 @@ struct State {
     identifications: Identifications,
     fragments: Fragments,
     options: Alphabet,
+    lengths: Lengths,
+    protocols: Protocols,
     gates: [Gate; verdict::KINDS],
     last_ns: u64,
 }
@@ -108,7 +130,8 @@ impl Entry for Box<State> {
     }
 
     fn worth(&self) -> u64 {
-        u64::from(self.reserved) + u64::from(self.switching.count())
+        let contradictions = self.lengths.differences.total() + self.protocols.misnamed.total();
+        u64::from(self.reserved) + u64::from(self.switching.count()) + u64::from(contradictions)
     }
 }
 
@@ -155,6 +178,27 @@ fn carries_others(key: &FlowKey) -> bool {
     key.protocol == 17 && (copies(key.src_port) || copies(key.dst_port))
 }
 
+impl IpHeader {
+    /// Headers that are right by their checksum and contradict what they are the header of.
+    fn contradictions(&mut self, head: &Head<'_>, findings: &mut Vec<Finding>) {
+        let key = &head.meta.key;
+        let odd = 1 << Anomaly::IpLength as u32 | 1 << Anomaly::Trailer as u32;
+        if head.meta.anomalies & odd != 0
+            && let Some(state) = self.pairs.entry(Pair::of(key), Box::default)
+        {
+            state.last_ns = head.meta.time_ns;
+            state.lengths.add(head);
+            findings.extend(verdict::of_lengths(state, &self.thresholds, key));
+        } else if protocols::is_misnamed(head)
+            && let Some(state) = self.pairs.entry(Pair::of_hosts(key), Box::default)
+        {
+            state.last_ns = head.meta.time_ns;
+            state.protocols.add(head);
+            findings.extend(verdict::of_protocols(state, &self.thresholds, key));
+        }
+    }
+}
+
 impl State {
     fn observe(&mut self, head: &Head<'_>) {
         let meta = head.meta;
@@ -174,7 +218,7 @@ impl State {
             self.reserved = self.reserved.saturating_add(1);
         }
         if meta.anomalies & 1 << Anomaly::FragmentWithDf as u32 != 0 {
-            self.fragments.add(meta.ip_id, meta.ip_fragment);
+            self.fragments.add(meta.ip_id, meta.ip_fragment, meta.l4_len());
         }
         if meta.anomalies & 1 << Anomaly::Ipv4Options as u32 != 0
             && let Some(data) = options::data(head.network())
@@ -195,6 +239,7 @@ impl Detector for IpHeader {
         if key.is_ipv6() || head.meta.ip_len == 0 || is_tunnel(Some(head.class())) || carries_others(key) {
             return;
         }
+        self.contradictions(head, findings);
         if head.class() == Class::Fragment
             && let Some(state) = self.pairs.entry(Pair::of(key), Box::default)
         {
@@ -248,7 +293,9 @@ impl Detector for IpHeader {
         if key.flags & FlowKey::FRAGMENT == 0 {
             state.identifications.series(series, self.thresholds.id_window);
         } else {
-            series.entries.iter().for_each(|entry| state.fragments.add(entry.ip_id, entry.ip_fragment));
+            for entry in series.entries {
+                state.fragments.add(entry.ip_id, entry.ip_fragment, entry.payload_len.into());
+            }
         }
         findings.extend(verdict::of_series(state, &self.thresholds, key));
     }

@@ -7,7 +7,7 @@ use crate::detect::header::{Carried, context, crossed, field, finding};
 use crate::findings::{Finding, Signature};
 
 /// Kinds of findings, each with a gate of its own.
-pub(super) const KINDS: usize = 12;
+pub(super) const KINDS: usize = 14;
 
 macro_rules! signatures {
     ($($name:ident = $id:literal, $title:literal, $pattern:literal;)+) => {
@@ -36,6 +36,8 @@ signatures! {
     JUMPS = 5009, "Covert channel in the IPv4 identification", "EN4.2 Random State/Value Modulation";
     FRAGMENTS = 5010, "Covert channel in IPv4 fragment offsets", "EN4 State/Value Modulation";
     OPTIONS = 5011, "Covert channel in IPv4 options", "EN4 State/Value Modulation";
+    LENGTHS = 5012, "Covert channel in the length of IPv4 datagrams", "EN4 State/Value Modulation";
+    PROTOCOLS = 5013, "Covert channel in the protocol number of IPv4", "EN4 State/Value Modulation";
 }
 
 /// Bits for each packet of a binary or richer switching field.
@@ -106,7 +108,9 @@ fn tos(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding>
     if key.protocol == 17 && values.distinct() < limits.udp_tos_values {
         return None;
     }
-    switching(state, limits, key, (field::TOS, limits.switch_share), &TOS)
+    let are_many = values.distinct_above(2) >= limits.marks;
+    let min_share = if are_many { limits.marks_share } else { limits.switch_share };
+    switching(state, limits, key, (field::TOS, min_share), &TOS)
 }
 
 /// ECN alternates by itself where it is negotiated, but a sender that marks both ECT(0) and ECT(1) does not exist
@@ -172,6 +176,8 @@ fn reserved(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Fin
 
 fn fragments(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
     let (lone, offsets) = state.fragments.lone();
+    let torn = state.fragments.torn();
+    let (lone, offsets) = if torn.total() > lone { (torn.total(), torn.clone()) } else { (lone, offsets) };
     let least = if state.fragments.have_df() { 3 } else { limits.lone_fragments };
     let is_free = offsets.distinct() >= least && offsets.mode() * 2 <= lone;
     let is_free = is_free && state.fragments.are_sound();
@@ -179,7 +185,7 @@ fn fragments(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Fi
         return None;
     }
     let evidence = vec![
-        crossed("lone_fragments", lone.into(), limits.lone_fragments.into(), "packets"),
+        crossed("fragments_of_no_datagram", lone.into(), limits.lone_fragments.into(), "packets"),
         crossed("distinct_offsets", offsets.distinct().into(), least.into(), "values"),
     ];
     let carried = Carried { packets: lone.into(), bits: offsets.entropy(), time_ns: state.last_ns };
@@ -199,6 +205,37 @@ fn options(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Find
     // Eight bytes of data in an option is a cautious guess: options have room for 38.
     let carried = Carried { packets: state.options.total().into(), bits: 64.0, time_ns: state.last_ns };
     Some(finding(&OPTIONS, key, 0.9, carried, evidence))
+}
+
+pub(super) fn of_lengths(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
+    let (made_up, differences) = (state.lengths.differences.total(), state.lengths.differences.distinct());
+    let is_free = differences >= limits.length_differences;
+    if made_up < limits.lengths || !is_free || !state.gates[12].opens(made_up) {
+        return None;
+    }
+    let evidence = vec![
+        crossed("lengths_made_up", made_up.into(), limits.lengths.into(), "packets"),
+        crossed("distinct_differences", differences.into(), limits.length_differences.into(), "values"),
+    ];
+    let bits = state.lengths.differences.entropy();
+    let carried = Carried { packets: made_up.into(), bits, time_ns: state.last_ns };
+    Some(finding(&LENGTHS, key, 0.9, carried, evidence))
+}
+
+pub(super) fn of_protocols(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
+    let misnamed = state.protocols.misnamed.total();
+    if misnamed < limits.misnamed || !state.gates[13].opens(misnamed) {
+        return None;
+    }
+    let protocols = state.protocols.misnamed.distinct();
+    let evidence = vec![
+        crossed("packets_of_another_protocol", misnamed.into(), limits.misnamed.into(), "packets"),
+        context("protocols_named", protocols.into(), "values"),
+    ];
+    // The right protocol is a symbol, too.
+    let bits = f64::from(protocols + 1).log2();
+    let carried = Carried { packets: misnamed.into(), bits, time_ns: state.last_ns };
+    Some(finding(&PROTOCOLS, key, 0.85, carried, evidence))
 }
 
 /// Judges what series say.

@@ -3,14 +3,14 @@
 //! Who knocks tries a few closed ports of one host, is silent for long, and tries again. A signal that says
 //! something new has new ports each time, and always as many. A program that asks for a service which is down asks for
 //! the same ports again, and a scanner goes on, through many ports or many hosts. The other side has to be seen
-//! refusing (RST), or be known from it.
+//! to refuse (RST).
 
 use std::collections::VecDeque;
 
 use inspector_common::parse::flag;
 
 use super::Detector;
-use super::header::{Gate, Pair, context, crossed, is_sound};
+use super::header::{Gate, Pair, context, crossed, has_right_segment, is_sound};
 use super::shape::{Channel, finding};
 use super::table::{Entry, Table};
 use crate::findings::{Finding, Signature, Traffic};
@@ -244,10 +244,11 @@ impl Detector for PortKnock {
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let head = &observation.head;
-        if head.meta.key.protocol != 6 || !is_sound(head) {
+        let flags = head.meta.tcp_flags;
+        let is_meant = head.meta.key.protocol == 6 && flags & (flag::RST | flag::SYN) != 0;
+        if !is_meant || !is_sound(head) || has_right_segment(head) == Some(false) {
             return;
         }
-        let flags = head.meta.tcp_flags;
         if flags & flag::RST != 0 {
             findings.extend(self.reset(head));
         } else if flags & (flag::SYN | flag::ACK) == flag::SYN {

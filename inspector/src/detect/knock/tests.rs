@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::detect::shape::Numbers;
-use crate::detect::wire::{ACK, CLIENT, SERVER, SYN, Wire};
+use crate::detect::wire::{ACK, CLIENT, SERVER, SYN, Wire, complete};
 
 struct Door {
     wire: Wire<PortKnock>,
@@ -26,13 +26,14 @@ impl Door {
     fn refused_by(&mut self, host: u8, port: u16) {
         self.from += 1;
         let server = [SERVER[0], SERVER[1], SERVER[2], host];
-        let segment = |ports: [u16; 2], flags: u8| {
+        let segment = |[src, dst]: [[u8; 4]; 2], ports: [u16; 2], flags: u8| {
             let mut bytes = ports.map(u16::to_be_bytes).concat();
             bytes.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, flags, 0, 0, 0, 0, 0, 0]);
+            complete(src, dst, &mut bytes);
             bytes
         };
-        self.wire.ip(CLIENT, server, 6, &segment([self.from, port], SYN));
-        self.wire.ip(server, CLIENT, 6, &segment([port, self.from], flag::RST | ACK));
+        self.wire.ip(CLIENT, server, 6, &segment([CLIENT, server], [self.from, port], SYN));
+        self.wire.ip(server, CLIENT, 6, &segment([server, CLIENT], [port, self.from], flag::RST | ACK));
     }
 
     fn is_found(&self) -> bool {

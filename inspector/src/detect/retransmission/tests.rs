@@ -5,7 +5,7 @@ use inspector_common::{Direction, Origin, SliceFrame, Start};
 
 use super::*;
 use crate::detect::shape::Numbers;
-use crate::detect::wire::{ACK, CLIENT, SERVER, SYN, ipv4};
+use crate::detect::wire::{ACK, CLIENT, SERVER, SYN, complete, identified, ipv4};
 use crate::dissect;
 use crate::observation::Event;
 use crate::replay::Replay;
@@ -43,14 +43,8 @@ impl Line {
         segment.extend(numbers.map(u32::to_be_bytes).concat());
         segment.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
         segment.extend(payload);
-        let pseudo = [&src[..], &dst, &[0, 6], &u16::try_from(segment.len()).unwrap().to_be_bytes()].concat();
-        let sum = checksum(&[&pseudo[..], &segment].concat());
-        segment[16..18].copy_from_slice(&sum);
-        let mut bytes = ipv4(src, dst, 6, &segment);
-        bytes[4..6].copy_from_slice(&id.to_be_bytes());
-        bytes[10..12].fill(0);
-        let sum = checksum(&bytes[..20]);
-        bytes[10..12].copy_from_slice(&sum);
+        complete(src, dst, &mut segment);
+        let bytes = identified(ipv4(src, dst, 6, &segment), id);
         let Self { detector, findings, .. } = self;
         let mut sink = |event: Event<'_>| match event {
             Event::Head(meta, bytes) => {
@@ -93,16 +87,6 @@ impl Line {
 
 const REQUEST: &[u8] = b"GET /page HTTP/1.1\r\nHost: example.org\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer";
-
-/// RFC 1071.
-fn checksum(bytes: &[u8]) -> [u8; 2] {
-    let mut sum: u32 =
-        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();
-    while sum > 0xffff {
-        sum = (sum >> 16) + (sum & 0xffff);
-    }
-    (!u16::try_from(sum).unwrap()).to_be_bytes()
-}
 
 #[test]
 fn acknowledged_requests_that_are_sent_again_are_found() {

@@ -113,12 +113,13 @@ fn letters(lengths: &[u16], padded: u32, limits: &Thresholds) -> Option<Verdict>
             ],
         });
     }
-    let is_even = alphabet.len() >= 4
-        && alphabet.len().is_power_of_two()
-        && is_ladder(&alphabet, limits.step)
-        && evenness >= limits.evenness
-        && ratio >= limits.even_ratio;
-    is_even.then(|| Verdict {
+    let is_code = match *alphabet.as_slice() {
+        [short, long] => {
+            short >= limits.coin.0 && long - short >= limits.coin.1 && lengths.len() >= limits.many
+        }
+        _ => alphabet.len().is_power_of_two() && is_ladder(&alphabet, limits.step),
+    };
+    (is_code && evenness >= limits.evenness && ratio >= limits.even_ratio).then(|| Verdict {
         signature: &ALPHABET,
         score: 0.75,
         bits,

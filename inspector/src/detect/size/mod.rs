@@ -3,8 +3,8 @@
 //! Lengths follow from what a program says. A sender that signals by them has to fill up or cut what it sends, and
 //! its lengths follow each other as the message does. Where the payload always begins alike though lengths change,
 //! the lengths are all there is to say. Other alphabets give themselves away by their form: all values of a whole
-//! number of bits, as often as each other, in an order without memory ([`judge`]). Two lengths of a payload that
-//! changes, or a distribution of no such form, are what ordinary programs show too.
+//! number of bits, as often as each other, in an order without memory ([`judge`]). Lengths of no such form are what
+//! ordinary programs show too.
 
 mod judge;
 
@@ -35,18 +35,22 @@ pub struct Thresholds {
     /// code 0.6.
     pub entropy_ratio: f64,
     /// Entropy over the greatest possible of evenly used lengths, ratio. Base rate of 4 lengths and more: up to
-    /// 0.7 (numbers written out in text).
+    /// 0.8 (numbers written out in text 0.76).
     pub evenness: f64,
     /// Corrected conditional entropy of these over their entropy. Random order: 0.95 and more.
     pub even_ratio: f64,
     /// Distance between these lengths, bytes, at most: ciphers in blocks have steps of 8 and 16.
     pub step: u16,
-    /// Lengths that are judged for a whole byte in each, at the earliest.
+    /// Two lengths are a coin that is tossed from this length on, and with this distance, bytes: what keeps a
+    /// protocol going is shorter (window updates, acknowledgements), and numbers in text differ by less.
+    /// Base rate of two lengths in half of the packets each and no cycle: 0 flows with 128 packets.
+    pub coin: (u16, u16),
+    /// Lengths that are judged for one toss, or for a whole byte, in each, at the earliest.
     pub many: usize,
     /// Difference of the greatest and the least of them: more than the first, up to the second, bytes. 256
-    /// values, of which the outermost may not have come yet. Base rate: spans of 25 to 200 and of 300 and more.
+    /// values, of which the outermost may not have come yet. Base rate: 1 flow, with 42 lengths.
     pub byte_span: (u16, u16),
-    /// Distinct lengths of these. Base rate: up to 178 of spans of 400.
+    /// Distinct lengths of these. Base rate: 42 (see above); up to 178 of spans of 400.
     pub byte_lengths: usize,
     /// Von Neumann's ratio of these lies between: 2 where lengths don't depend on the one before. Base rate: media
     /// 0.3 to 1.4, answers that take turns 3 and more.
@@ -67,8 +71,9 @@ impl Default for Thresholds {
             evenness: 0.97,
             even_ratio: 0.9,
             step: 7,
+            coin: (64, 8),
             many: 512,
-            byte_span: (240, 255),
+            byte_span: (228, 255),
             byte_lengths: 160,
             ratio: (1.7, 2.3),
             capacity: 4096,

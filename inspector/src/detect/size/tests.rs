@@ -59,6 +59,14 @@ fn evenly_used_lengths_are_found() {
 }
 
 #[test]
+fn two_lengths_in_no_order_are_found() {
+    for seed in 0..20 {
+        let bits = lengths(seed, 900, |random, _| 200 + 60 * random.below(2));
+        assert!(!judge(&bits, counted).is_empty(), "{seed}");
+    }
+}
+
+#[test]
 fn bytes_in_lengths_are_found() {
     for seed in 0..10 {
         let even = lengths(seed, 800, |random, _| 300 + random.below(256));
@@ -70,9 +78,14 @@ fn bytes_in_lengths_are_found() {
 
 #[test]
 fn lengths_of_ordinary_programs_are_silent() {
-    let checks: [(&str, Vec<u32>); 12] = [
+    let checks: [(&str, Vec<u32>); 15] = [
         ("voice", lengths(1, 2000, |_, _| 172)),
         ("voice with pauses", lengths(1, 2000, |_, at| if at / 90 % 2 == 0 { 172 } else { 13 })),
+        ("now and then a long record", {
+            lengths(1, 2000, |random, _| if random.below(10) == 0 { 260 } else { 200 })
+        }),
+        ("two kinds in turn", lengths(1, 2000, |_, at| if at % 2 == 0 { 260 } else { 200 })),
+        ("window updates", lengths(1, 2000, |random, _| 35 + 13 * random.below(2))),
         ("two kinds of records", lengths(1, 2000, |_, at| if at % 10 == 9 { 260 } else { 200 })),
         (
             "numbers in text",

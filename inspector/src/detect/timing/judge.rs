@@ -297,8 +297,10 @@ fn slots(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     // The least gap is one slot but for jitter.
     let longest = (1.3 * sample.quantile(0.05)).min(limits.slot_us.1);
     let lengths = std::iter::successors(Some(limits.slot_us.0), |slot| Some(slot * SLOT_STEP));
-    let fits = lengths.take_while(|&slot| slot <= longest).map(|slot| (resultant::length(tried, slot), slot));
-    let (fit, slot) = fits.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let fits =
+        lengths.take_while(|&slot| slot <= longest).map(|slot| (resultant::rough_length(tried, slot), slot));
+    let (_, slot) = fits.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let fit = resultant::length(tried, slot);
     if fit < limits.slot_fit {
         return None;
     }

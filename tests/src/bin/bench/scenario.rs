@@ -1,7 +1,7 @@
 //! Which packets a program is measured with, in which state of its maps.
 
 use inspector::dataplane::Settings;
-use inspector_common::{Control, Direction, Origin, Sampler, SliceFrame, Start, classify};
+use inspector_common::{Control, Direction, Features, Origin, Sampler, SliceFrame, Start, classify};
 
 use crate::packets::{self, Packet};
 use crate::report::Goal;
@@ -14,6 +14,7 @@ pub(crate) struct Scenario {
     pub(crate) packets: Packets,
     /// Whether one flow in 2^20 is sampled, so practically none.
     pub(crate) is_sampled_out: bool,
+    pub(crate) features: Features,
     pub(crate) maps: Maps,
     /// DESIGN §4, in ns a packet.
     pub(crate) goal: Option<Goal>,
@@ -50,7 +51,7 @@ const fn scenario(
     maps: Maps,
     goal: Option<Goal>,
 ) -> Scenario {
-    Scenario { key, title, packets, is_sampled_out: false, maps, goal }
+    Scenario { key, title, packets, is_sampled_out: false, features: Features::ALL, maps, goal }
 }
 
 use Packets::{Flood, Mix, Samplable, Stream};
@@ -71,6 +72,18 @@ pub(crate) const ALL: &[Scenario] = &[
         is_sampled_out: true,
         ..scenario("sampled-out", "sampled out: TCP and UDP of the mix", Samplable, Maps::Warm, SAMPLED_OUT)
     },
+    Scenario {
+        features: Features::ALL.without(Features::HEADS),
+        ..scenario("mix-no-heads", "mix, no heads", Mix, Maps::Warm, None)
+    },
+    Scenario {
+        features: Features::ALL.without(Features::SERIES),
+        ..scenario("mix-no-series", "mix, no series", Mix, Maps::Warm, None)
+    },
+    Scenario {
+        features: Features::ALL.without(Features::ALL),
+        ..scenario("mix-bare", "mix, counters and flows only", Mix, Maps::Warm, None)
+    },
     scenario("tcp", "established TCP, 1,000 flows", Stream(packets::established), Maps::Warm, None),
     scenario("dns", "DNS, 10,000 look-ups", Stream(packets::dns), Maps::Warm, None),
     scenario("dns-flood", "DNS flood, steady", Flood(packets::dns_flood), Maps::Full, DNS_FLOOD),
@@ -86,12 +99,17 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("flood-empty", "flood of new flows, from empty maps", Flood(packets::flood), Maps::Empty, FLOOD),
     scenario("unknown", "unknown EtherTypes and protocols", Stream(packets::unknown), Maps::Warm, None),
     scenario("encapsulated", "encapsulated, 8 kinds", Stream(packets::encapsulated), Maps::Warm, None),
+    Scenario {
+        features: Features::ALL.without(Features::INNER),
+        ..scenario("unopened", "encapsulated, not opened", Stream(packets::encapsulated), Maps::Warm, None)
+    },
 ];
 
 impl Scenario {
     pub(crate) fn settings(&self) -> Settings {
         let one_in = if self.is_sampled_out { 1 << 20 } else { 1 };
-        let control = Control { sampler: Sampler::new(one_in, 0), ..Control::default() };
+        let Self { features, .. } = *self;
+        let control = Control { sampler: Sampler::new(one_in, 0), features, ..Control::default() };
         Settings { control, ..Settings::default() }
     }
 

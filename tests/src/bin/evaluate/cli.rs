@@ -46,6 +46,13 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "channels", "labels", "detectors"])]
     pub(crate) markdown: Option<PathBuf>,
 
+    /// Measure the generated techniques of CCgen v2 instead of a corpus, by embedding rate and flow sampling
+    #[arg(
+        long,
+        conflicts_with_all = ["paths", "channels", "labels", "detectors", "findings", "corpus", "json", "floors", "timeout"]
+    )]
+    pub(crate) techniques: bool,
+
     /// Floors to hold the counts against [default: tests/accuracy.toml]
     #[arg(long, value_name = "FILE")]
     floors: Option<PathBuf>,
@@ -165,6 +172,14 @@ mod tests {
         assert!(parse(&["--markdown", "a.md"]).is_ok());
         for filter in [&["--channel", "ttl"][..], &["--label", "benign"], &["iodine"], &["--detector", "x"]] {
             assert!(parse(&[&["--markdown", "a.md"], filter].concat()).is_err(), "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn generated_techniques_have_a_table_and_no_corpus() {
+        assert!(parse(&["--techniques", "--markdown", "a.md"]).unwrap().techniques);
+        for flag in [&["--corpus", "x"][..], &["--channel", "ttl"], &["iodine"], &["--json", "-"]] {
+            assert!(parse(&[&["--techniques"], flag].concat()).is_err(), "{flag:?}");
         }
     }
 

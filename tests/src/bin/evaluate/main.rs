@@ -10,9 +10,11 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use cli::Cli;
 use inspector::sinks::terminal::Style;
+use inspector_tests::ccgen::Recall;
 use inspector_tests::corpus::{self, CorpusError};
 use inspector_tests::evaluate::{
-    self, Evaluation, Exceptions, Floors, FloorsError, MarkersMissing, SelectionError, Summary, Text,
+    self, CORPUS, Evaluation, Exceptions, Floors, FloorsError, Markers, MarkersMissing, SelectionError,
+    Summary, TECHNIQUES, Text,
 };
 
 /// Floors are broken, or captures failed.
@@ -45,6 +47,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<ExitCode, Error> {
+    if cli.techniques {
+        return techniques(cli);
+    }
     let floors = cli.floors().map(|file| Floors::read(&file)).transpose()?;
     let corpus = corpus::manifest(&cli.corpus.clone().unwrap_or_else(corpus::folder))?;
     let selection = cli.selection();
@@ -76,10 +81,6 @@ fn write_files(
     summary: &Summary<'_>,
     held: Option<(&Floors, &evaluate::Verdict)>,
 ) -> Result<(), Error> {
-    let failed = |path: &Path| {
-        let file = path.display().to_string();
-        move |source| Error::File { file, source }
-    };
     if let Some(path) = &cli.json {
         let json = evaluate::json(evaluation, summary, held);
         if cli.json_on_stdout() {
@@ -89,13 +90,33 @@ fn write_files(
         }
     }
     if let Some(path) = &cli.markdown {
-        let document = std::fs::read_to_string(path).map_err(failed(path))?;
-        let document = evaluate::insert(&document, &evaluate::markdown(evaluation, summary));
-        let document =
-            document.map_err(|source| Error::Markers { file: path.display().to_string(), source })?;
-        std::fs::write(path, document).map_err(failed(path))?;
+        insert(path, CORPUS, &evaluate::markdown(evaluation, summary))?;
     }
     Ok(())
+}
+
+/// Measures the generated techniques. Their default rate has to do, and their covers have to be silent.
+fn techniques(cli: &Cli) -> Result<ExitCode, Error> {
+    let recall = Recall::measure();
+    print(&recall);
+    if let Some(path) = &cli.markdown {
+        insert(path, TECHNIQUES, &recall.to_string())?;
+    }
+    let is_good = recall.missed().is_empty() && recall.false_alerts() == 0;
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(BAD) })
+}
+
+/// Puts tables between a document's markers.
+fn insert(path: &Path, markers: Markers, tables: &str) -> Result<(), Error> {
+    let document = std::fs::read_to_string(path).map_err(failed(path))?;
+    let document = evaluate::insert(&document, markers, tables);
+    let document = document.map_err(|source| Error::Markers { file: path.display().to_string(), source })?;
+    std::fs::write(path, document).map_err(failed(path))
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let file = path.display().to_string();
+    move |source| Error::File { file, source }
 }
 
 /// Prints for a reader that may have gone away, which is no reason to fail.

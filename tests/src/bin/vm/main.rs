@@ -11,7 +11,6 @@ mod log;
 mod machine;
 mod report;
 mod watch;
-mod wire;
 
 use std::process::ExitCode;
 

@@ -2,10 +2,10 @@
 
 use inspector::dataplane::Hooks;
 use inspector_common::{Class, Direction};
+use inspector_tests::lab::Wire;
 
 use crate::lab::{ETH, Lab};
 use crate::watch::Watch;
-use crate::wire::Wire;
 
 const FRAMES: u64 = 10;
 

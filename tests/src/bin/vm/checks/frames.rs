@@ -5,11 +5,11 @@ use inspector::observation::Event;
 use inspector::replay::Replay;
 use inspector_common::{Direction, FlowKey, FlowRecord, HeadMeta, Origin, SeriesEntry, SliceFrame, Start};
 use inspector_tests::kernel::frames::well_formed;
+use inspector_tests::lab::Wire;
 
 use crate::lab::{ETH, Lab};
 use crate::machine;
 use crate::watch::{Watch, control};
-use crate::wire::Wire;
 
 /// Frames sent at once: fewer than a veth pair holds (256).
 const BURST: usize = 32;

@@ -7,14 +7,14 @@ use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, se
 
 /// A packet socket that sends on one interface, from whatever namespace it is used later.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub struct Wire {
     socket: OwnedFd,
     to: LinkAddr,
 }
 
 impl Wire {
     /// On an interface of the namespace that the calling thread is in.
-    pub(crate) fn on(interface: &str) -> Self {
+    pub fn on(interface: &str) -> Self {
         // Without a protocol it receives nothing.
         let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)
             .expect("root can open packet sockets");
@@ -25,7 +25,7 @@ impl Wire {
     }
 
     /// Sends a frame, Ethernet header first.
-    pub(crate) fn send(&self, frame: &[u8]) {
+    pub fn send(&self, frame: &[u8]) {
         sendto(self.socket.as_raw_fd(), frame, &self.to, MsgFlags::empty())
             .unwrap_or_else(|error| panic!("sending {} bytes: {error}", frame.len()));
     }
