@@ -41,10 +41,10 @@ pub const NAME: &str = "beacon";
 
 /// What it takes for a finding.
 ///
-/// Few of the development corpus' benign captures last long enough: those with 30 calls of one pair over 8 minutes are
-/// two polls by timer and one of browsing. So base rates are of made-up calls (150 and more of each kind, judged at each
-/// call of an hour or two), and RITA's experience counts for more (rita-legacy#117, #721): failed connections and
-/// telemetry.
+/// Few of the development corpus' benign captures last long enough: 30 intervals of one pair over 8 minutes are in five,
+/// which are two polls by a timer, browsing, a messenger and a proxy. So base rates are of made-up calls (150 runs of each
+/// kind, judged at each call of an hour or two), and RITA's experience counts for more (rita-legacy#117, #721): failed
+/// connections and telemetry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds {
     /// Intervals that are judged at the earliest. RITA asks for 23 connections a day.
@@ -83,7 +83,7 @@ pub struct Thresholds {
     /// Lengths of its reports, at least.
     pub reports: f64,
     /// Intervals from which on connections that are not taken up are judged. Their least and largest lie within
-    /// `timer` of the median, which four made by chance do once in 10^6. Base rate: 0 of the corpus.
+    /// `timer` of the median. Base rate: 0 of the corpus.
     pub half_open: usize,
     /// Clients that call a destination before it counts as common, and the share of all clients that they make up.
     /// RITA lowers its score at half of the hosts, too.

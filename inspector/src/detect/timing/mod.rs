@@ -91,8 +91,8 @@ pub struct Thresholds {
     /// Keystrokes that are judged at the earliest. A resultant of 0.65 in 125 has a chance of e^-52 at one period, by
     /// Rayleigh, and e^-46 at the best of 600.
     pub keystrokes: usize,
-    /// Resultant length at the best period. Base rate: 0.56 for a remote desktop by Windows' timer, below 0.31 for four
-    /// others.
+    /// Resultant length at the best period. Base rate: 0.56 for a remote desktop by Windows' timer, to 0.3 for six
+    /// others; constant streams have up to 1, and no spread.
     pub resultant: f64,
     /// Distance of the quartiles in periods, at least.
     pub teeth: f64,
