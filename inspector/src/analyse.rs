@@ -21,14 +21,14 @@ pub struct Analysis {
 /// by `sampler`. What is found goes to `report`, with the number of the packet (from 1, as Wireshark counts) that
 /// brought it to light.
 pub fn analyse(capture: &mut CaptureReader, sampler: Sampler, report: impl FnMut(u64, &Report)) -> Analysis {
-    analyse_with(capture, sampler, Engine::new(), report)
+    analyse_with(capture, sampler, &mut Engine::new(), report)
 }
 
-/// The same with an engine that has an operator's settings.
+/// The same with an engine that has an operator's settings, and that may know of what came before the capture.
 pub fn analyse_with(
     capture: &mut CaptureReader,
     sampler: Sampler,
-    mut engine: Engine,
+    engine: &mut Engine,
     mut report: impl FnMut(u64, &Report),
 ) -> Analysis {
     let mut replay = Replay::new(Control { sampler, ..Control::default() });

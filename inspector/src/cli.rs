@@ -91,6 +91,10 @@ pub struct RunSettings {
     #[arg(long, value_name = "FILE", env = "INSPECTOR_EVE")]
     pub eve: Option<PathBuf>,
 
+    /// Keep in FILE what takes hours to learn, such as who calls whom at what intervals, and go on from there
+    #[arg(long, value_name = "FILE", env = "INSPECTOR_STATE")]
+    pub state: Option<PathBuf>,
+
     /// Where to serve the metrics [default: 127.0.0.1:9971]
     #[arg(long = "web.listen-address", value_name = "ADDRESS", env = "INSPECTOR_WEB_LISTEN_ADDRESS")]
     pub listen_address: Option<String>,
@@ -114,10 +118,11 @@ impl RunSettings {
             sample,
             sample_seed,
             eve,
+            state,
             listen_address,
             telemetry_path,
         } = self;
-        let Config { mut run, mut web, dns, tunnels, mute } = config.read()?;
+        let Config { mut run, mut web, dns, tunnels, beacon, mute } = config.read()?;
         if !interfaces.is_empty() {
             run.interfaces.clone_from(interfaces);
         }
@@ -126,9 +131,10 @@ impl RunSettings {
         put(sample.as_ref(), &mut run.sample);
         put(sample_seed.as_ref(), &mut run.sample_seed);
         run.eve = eve.clone().or(run.eve);
+        run.state = state.clone().or(run.state);
         put(listen_address.as_ref(), &mut web.listen_address);
         put(telemetry_path.as_ref(), &mut web.telemetry_path);
-        Ok(Config { run, web, dns, tunnels, mute })
+        Ok(Config { run, web, dns, tunnels, beacon, mute })
     }
 }
 
@@ -194,6 +200,10 @@ pub struct ReplayArgs {
     /// Look at one flow in N; ICMP and DNS are always looked at
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub sample: u32,
+
+    /// Keep in FILE what takes hours to learn, such as who calls whom at what intervals, and go on from there
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
 }
 
 /// Flags of `inspector doctor`.

@@ -1,5 +1,7 @@
 //! From heads to reports: dissects, lets every detector look, deduplicates.
 
+use serde_json::{Map, Value};
+
 use crate::detect::{self, Detector, Settings};
 use crate::dissect;
 use crate::findings::{Deduper, Finding, Mute, Report, excerpt};
@@ -84,6 +86,30 @@ impl Engine {
                 detector.tick(self.now_ns);
             }
         }
+    }
+
+    /// What the detectors keep over a restart, by their names, with times of the wall clock.
+    #[must_use]
+    pub fn save(&self, wall_offset_ns: i64) -> Map<String, Value> {
+        let detectors = self.detectors.iter();
+        detectors.filter_map(|of| Some((of.name().to_owned(), of.save(wall_offset_ns)?))).collect()
+    }
+
+    /// Gives the detectors back what they kept.
+    ///
+    /// # Errors
+    /// One of them cannot read its part. Those before it have taken theirs.
+    pub fn restore(
+        &mut self,
+        mut saved: Map<String, Value>,
+        wall_offset_ns: i64,
+    ) -> Result<(), serde_json::Error> {
+        for detector in &mut self.detectors {
+            if let Some(part) = saved.remove(detector.name()) {
+                detector.restore(part, wall_offset_ns)?;
+            }
+        }
+        Ok(())
     }
 
     /// What has been reported and held back.

@@ -24,4 +24,5 @@ pub mod replay;
 pub mod sampling;
 mod series;
 pub mod sinks;
+pub mod state;
 pub mod stats;

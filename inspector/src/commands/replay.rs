@@ -15,6 +15,7 @@ use crate::capture::{CaptureError, CaptureReader};
 use crate::cli::{Format, ReplayArgs};
 use crate::config::Config;
 use crate::sinks::Context;
+use crate::state::StateFile;
 
 /// Runs the command.
 #[must_use]
@@ -54,9 +55,17 @@ fn capture(
 ) -> Result<(), CaptureError> {
     let mut capture = CaptureReader::open(path)?;
     let sampler = Sampler::new(args.sample, 0);
-    let engine = config.engine();
+    let mut engine = config.engine();
+    let state = args.state.as_deref().map(StateFile::new);
+    // A capture's clock is the wall clock.
+    if let Some(Err(error)) = state.as_ref().map(|state| state.restore(&mut engine, 0)) {
+        complain(&error);
+    }
     let Analysis { replay, damage } =
-        analyse_with(&mut capture, sampler, engine, |_, report| outputs.write(report));
+        analyse_with(&mut capture, sampler, &mut engine, |_, report| outputs.write(report));
+    if let Some(Err(error)) = state.map(|state| state.save(&engine, 0)) {
+        complain(&error);
+    }
     for skipped in capture.skipped() {
         warn!("{skipped}");
     }

@@ -11,10 +11,10 @@ use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
-use super::fail;
 use super::outputs::Outputs;
 use super::stats::RunStats;
 use super::summary::Summary;
+use super::{complain, fail};
 use crate::cli::{Format, RunArgs};
 use crate::config::{Config, ConfigError, Run};
 use crate::dataplane::watch::{LinkEvent, Watcher};
@@ -25,12 +25,16 @@ use crate::metrics::{self, Attachment, InterfaceAccount};
 use crate::observation::Event;
 use crate::sampling::{AdaptiveSampling, Load};
 use crate::sinks::{Context, SinkError};
+use crate::state::StateFile;
 
 /// How often the ring of heads is looked at; the kernel only wakes us when much has piled up.
 const POLL: Duration = Duration::from_millis(100);
 
 /// How often the flow map is drained.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// How often what takes long to learn is written down.
+const SAVE: Duration = Duration::from_secs(60);
 
 /// Heads taken before anything else gets its turn.
 const HEADS_AT_ONCE: usize = 4096;
@@ -90,7 +94,14 @@ async fn watch(args: &RunArgs) -> Result<(), RunError> {
     let server = tokio::spawn(serve(listener, Arc::clone(&stats), web.telemetry_path.clone(), stopped));
 
     let hooks = Hooks { mode: run.mode, egress: run.egress };
-    let mut watch = Watch { plane, engine: config.engine(), outputs, stats, hooks, sampling, refused: 0 };
+    let mut engine = config.engine();
+    let state = run.state.as_deref().map(StateFile::new);
+    if let Some(Err(error)) =
+        state.as_ref().map(|state| state.restore(&mut engine, dataplane::wall_offset_ns()))
+    {
+        complain(&error);
+    }
+    let mut watch = Watch { plane, engine, state, outputs, stats, hooks, sampling, refused: 0 };
     let mut signals = Signals::new()?;
     watch.plane.attach(&interfaces, hooks).await?;
     watch.stats.attached(watch.plane.accounts(), watch.plane.attachments());
@@ -173,6 +184,7 @@ impl Signals {
 struct Watch {
     plane: DataPlane,
     engine: Engine,
+    state: Option<StateFile>,
     outputs: Outputs,
     stats: Arc<RunStats>,
     hooks: Hooks,
@@ -190,8 +202,11 @@ impl Watch {
     ) -> io::Result<()> {
         let mut poll = interval(POLL);
         let mut drain = interval(DRAIN);
+        let mut save = interval(SAVE);
         poll.set_missed_tick_behavior(MissedTickBehavior::Skip);
         drain.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        save.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        save.reset();
         let timeout = sleep(limit.unwrap_or(Duration::MAX));
         tokio::pin!(timeout);
         while !self.outputs.is_closed() {
@@ -201,6 +216,7 @@ impl Watch {
                 () = &mut timeout, if limit.is_some() => break,
                 _ = signals.hang_up.recv() => self.outputs.reopen(),
                 _ = drain.tick() => self.drain(),
+                _ = save.tick() => self.save(),
                 event = links.next() => match event {
                     Ok(event) => self.link(event).await,
                     Err(error) => warn!("{error}"),
@@ -288,11 +304,21 @@ impl Watch {
         self.stats.engine(&self.engine, self.outputs.lost());
     }
 
+    /// Writes down what takes long to learn.
+    fn save(&self) {
+        if let Some(Err(error)) =
+            self.state.as_ref().map(|state| state.save(&self.engine, dataplane::wall_offset_ns()))
+        {
+            error!("{error}");
+        }
+    }
+
     /// Detaches, then takes what is left in the maps.
     fn finish(&mut self) {
         self.plane.detach();
         while self.heads(HEADS_AT_ONCE) > 0 {}
         self.drain();
+        self.save();
         let Self { engine, outputs, .. } = self;
         engine.finish(|report| outputs.write(&report));
         self.stats.engine(&self.engine, self.outputs.lost());

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::dataplane::{Egress, Mode};
+use crate::detect::beacon::Allowed;
 use crate::detect::declared::TunnelPolicy;
 use crate::detect::dns::{BenignSuffixes, SuffixError};
 use crate::detect::{self, Settings};
@@ -30,6 +31,8 @@ pub struct Config {
     pub dns: Dns,
     /// What is known of tunnels.
     pub tunnels: Tunnels,
+    /// What is known of calls at intervals.
+    pub beacon: Beacon,
     /// What is not reported.
     pub mute: Vec<Mute>,
 }
@@ -54,6 +57,9 @@ pub struct Run {
     /// File that EVE JSON is appended to; `-` for stdout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eve: Option<PathBuf>,
+    /// File for what takes hours to learn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<PathBuf>,
 }
 
 impl Default for Run {
@@ -65,6 +71,7 @@ impl Default for Run {
             sample: 1,
             sample_seed: 0,
             eve: None,
+            state: None,
         }
     }
 }
@@ -115,6 +122,14 @@ impl Default for Tunnels {
     fn default() -> Self {
         Self { severity: Severity::Info, own: Vec::new() }
     }
+}
+
+/// What is known of calls at intervals.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Beacon {
+    /// Destinations that hosts may call at intervals.
+    pub allowed: Vec<Allowed>,
 }
 
 /// Why a configuration cannot be used.
@@ -217,6 +232,7 @@ impl Config {
             // It was read, so its suffixes are names.
             benign_suffixes: self.suffixes().unwrap_or_else(|_| BenignSuffixes::built_in()),
             tunnels: TunnelPolicy { severity: self.tunnels.severity, own: self.tunnels.own.clone() },
+            allowed_calls: self.beacon.allowed.clone(),
         };
         Engine::with(&settings, self.mute.clone())
     }

@@ -11,7 +11,11 @@ fn fault(text: &str) -> String {
 #[test]
 fn the_default_file_says_what_holds_without_one() {
     assert_eq!(parse(DEFAULT).unwrap(), Config::default());
-    let uncommented = DEFAULT.replace("# eve", "eve").replace("# [[", "[[").replace("# detector", "detector");
+    let uncommented = DEFAULT
+        .replace("# eve", "eve")
+        .replace("# state", "state")
+        .replace("# [[", "[[")
+        .replace("# detector", "detector");
     let config = parse(&uncommented).unwrap();
     assert_eq!((config.run.eve.is_some(), config.mute.len()), (true, 1), "the examples are right, too");
 }
@@ -28,6 +32,8 @@ fn what_is_written_is_read_again() {
         [tunnels]
         severity = "medium"
         own = ["192.0.2.0/24", "2001:db8::1"]
+        [beacon]
+        allowed = ["192.0.2.0/24", "updates.example"]
         [[mute]]
         client = "10.0.0.0/8"
         up_to = "low"
@@ -45,6 +51,7 @@ fn faults_name_the_place_and_what_is_right() {
         ("[run]\nsample = 0", &["line 2", "1 or more"]),
         ("[tunnels]\nseverity = \"loud\"", &["line 2", "loud", "medium"]),
         ("[tunnels]\nown = [\"192.0.2.1/24\"]", &["line 2", "192.0.2.0/24"]),
+        ("[beacon]\nallowed = [\"192.0.2.0/99\"]", &["line 2", "192.0.2.0/99"]),
         ("[dns]\nbenign_suffixes = [\"*.example.org\"]", &["dns.benign_suffixes", "*.example.org"]),
         ("[[mute]]\ndetector = \"icmp\"", &["icmp-payload", "custom-protocol"]),
         ("[[mute]]\nup_to = \"low\"", &["entry 1", "name a detector"]),

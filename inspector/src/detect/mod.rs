@@ -38,6 +38,8 @@ pub mod tls;
 #[cfg(test)]
 mod wire;
 
+use serde_json::Value;
+
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
 
@@ -65,6 +67,18 @@ pub trait Detector: Send {
 
     /// Entries in use in its tables, and their capacity.
     fn occupancy(&self) -> (usize, usize);
+
+    /// What is to survive a restart, if anything, with times moved by `wall_offset_ns` to the wall clock.
+    fn save(&self, wall_offset_ns: i64) -> Option<Value> {
+        let _ = wall_offset_ns;
+        None
+    }
+
+    /// Takes back what [`Self::save`] gave, maybe in another run, or refuses it and stays as it was.
+    fn restore(&mut self, saved: Value, wall_offset_ns: i64) -> Result<(), serde_json::Error> {
+        let _ = (saved, wall_offset_ns);
+        Ok(())
+    }
 }
 
 /// What an operator knows of their network, and the detectors don't.
@@ -74,11 +88,17 @@ pub struct Settings {
     pub benign_suffixes: dns::BenignSuffixes,
     /// What declared tunnels ask of the operator.
     pub tunnels: declared::TunnelPolicy,
+    /// Destinations that hosts may call at intervals.
+    pub allowed_calls: Vec<beacon::Allowed>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { benign_suffixes: dns::BenignSuffixes::built_in(), tunnels: declared::TunnelPolicy::default() }
+        Self {
+            benign_suffixes: dns::BenignSuffixes::built_in(),
+            tunnels: declared::TunnelPolicy::default(),
+            allowed_calls: Vec::new(),
+        }
     }
 }
 
@@ -97,7 +117,8 @@ pub fn all() -> Vec<Box<dyn Detector>> {
 /// Every detector, at its default thresholds, with an operator's settings.
 #[must_use]
 pub fn with(settings: &Settings) -> Vec<Box<dyn Detector>> {
-    let Settings { benign_suffixes, tunnels } = settings.clone();
+    let Settings { benign_suffixes, tunnels, allowed_calls } = settings.clone();
+    let beacon = beacon::Thresholds { allowed: allowed_calls, ..beacon::Thresholds::default() };
     vec![
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
         Box::new(dns::DnsVolume::with_benign(dns::Thresholds::default(), benign_suffixes)),
@@ -113,7 +134,7 @@ pub fn with(settings: &Settings) -> Vec<Box<dyn Detector>> {
         Box::new(tcp_header::TcpHeader::new(tcp_header::Thresholds::default())),
         Box::new(link_padding::LinkPadding::new(link_padding::Thresholds::default())),
         Box::new(timing::Timing::new(timing::Thresholds::default())),
-        Box::new(beacon::Beacon::new(beacon::Thresholds::default())),
+        Box::new(beacon::Beacon::new(beacon)),
         Box::new(retransmission::Retransmission::new(retransmission::Thresholds::default())),
         Box::new(order::PacketOrder::new(order::Thresholds::default())),
         Box::new(size::PacketLength::new(size::Thresholds::default())),

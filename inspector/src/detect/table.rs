@@ -102,6 +102,11 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
         (0..WAYS).min_by_key(|&way| slots.get(way).and_then(rank))
     }
 
+    /// All entries, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.keys.iter().zip(&self.slots).filter_map(|(key, slot)| key.as_ref().zip(slot.as_ref()))
+    }
+
     /// Drops entries of a part of the table that were idle since `before_ns`.
     pub(crate) fn expire(&mut self, before_ns: u64) {
         let part = self.tags.len().div_ceil(SWEEP_TICKS);
