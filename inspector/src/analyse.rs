@@ -20,13 +20,18 @@ pub struct Analysis {
 /// Analyses a capture by itself, with all detectors at their defaults and the capture's clock; flows are sampled
 /// by `sampler`. What is found goes to `report`, with the number of the packet (from 1, as Wireshark counts) that
 /// brought it to light.
-pub fn analyse(
+pub fn analyse(capture: &mut CaptureReader, sampler: Sampler, report: impl FnMut(u64, &Report)) -> Analysis {
+    analyse_with(capture, sampler, &mut Engine::new(), report)
+}
+
+/// The same with an engine that has an operator's settings, and that may know of what came before the capture.
+pub fn analyse_with(
     capture: &mut CaptureReader,
     sampler: Sampler,
+    engine: &mut Engine,
     mut report: impl FnMut(u64, &Report),
 ) -> Analysis {
     let mut replay = Replay::new(Control { sampler, ..Control::default() });
-    let mut engine = Engine::new();
     let mut reports = Vec::new();
     let damage = loop {
         let packet = match capture.next_packet() {

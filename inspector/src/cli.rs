@@ -7,9 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{doctor, replay, run};
-use crate::dataplane::{Egress, Mode};
-use crate::metrics::server::{DEFAULT_ADDRESS, DEFAULT_PATH};
+use crate::commands::{config, doctor, replay, run};
+use crate::config::{Config, ConfigError};
+use crate::dataplane::{Egress, Mode, Part};
 
 /// Finds covert channels in live traffic and in captures.
 ///
@@ -35,58 +35,152 @@ enum Command {
     /// Attaches and changes nothing. Without privileges it says what it can, and what it cannot tell. Exits
     /// with 0 when nothing would stop it, and 1 when something would.
     Doctor(DoctorArgs),
+    /// Check or print the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
 }
 
-/// Flags of `inspector run`.
+/// Flags of `inspector run`. Where they have no default here, the configuration says what holds without them.
 #[derive(Args, Debug)]
 pub struct RunArgs {
-    /// Interface to watch: a name, a glob such as 'wan*', or auto for those with a default route
-    #[arg(
-        short,
-        long = "interface",
-        value_name = "NAME",
-        required = true,
-        env = "INSPECTOR_INTERFACE",
-        value_delimiter = ','
-    )]
-    pub interfaces: Vec<String>,
+    #[command(flatten)]
+    pub settings: RunSettings,
 
-    /// Where to attach
-    #[arg(long, value_enum, default_value_t, env = "INSPECTOR_MODE")]
-    pub mode: Mode,
-
-    /// Whether to look at what leaves, too
-    #[arg(long, value_enum, default_value_t, env = "INSPECTOR_EGRESS")]
-    pub egress: Egress,
-
-    /// Look at one flow in N; ICMP and DNS are always looked at
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), env = "INSPECTOR_SAMPLE")]
-    pub sample: u32,
-
-    /// Seed of the sampling: hosts with the same one sample the same flows
-    #[arg(long, value_name = "SEED", default_value_t = 0, env = "INSPECTOR_SAMPLE_SEED")]
-    pub sample_seed: u32,
-
-    /// Append findings to FILE as EVE JSON, one object a line; - writes them to stdout, and nothing else
-    #[arg(long, value_name = "FILE", env = "INSPECTOR_EVE")]
-    pub eve: Option<PathBuf>,
-
-    /// Where to serve the metrics
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, env = "INSPECTOR_WEB_LISTEN_ADDRESS")]
-    pub listen_address: String,
-
-    /// Path of the metrics
-    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = DEFAULT_PATH, env = "INSPECTOR_WEB_TELEMETRY_PATH")]
-    pub telemetry_path: String,
+    /// Leave parts of the inspection out, for privacy or for speed
+    #[arg(long, value_name = "PART", value_enum, value_delimiter = ',', env = "INSPECTOR_WITHOUT")]
+    pub without: Vec<Part>,
 
     /// Stop after this time, such as 10s or 5m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub duration: Option<std::time::Duration>,
 }
 
+/// Those of them that may be in the configuration, too.
+#[derive(Args, Debug)]
+pub struct RunSettings {
+    #[command(flatten)]
+    pub config: ConfigArg,
+
+    /// Interface to watch: a name, a glob such as 'wan*', or auto for those with a default route
+    #[arg(
+        short,
+        long = "interface",
+        value_name = "NAME",
+        env = "INSPECTOR_INTERFACE",
+        value_delimiter = ','
+    )]
+    pub interfaces: Vec<String>,
+
+    /// Where to attach [default: auto]
+    #[arg(long, value_enum, env = "INSPECTOR_MODE")]
+    pub mode: Option<Mode>,
+
+    /// Whether to look at what leaves, too [default: auto]
+    #[arg(long, value_enum, env = "INSPECTOR_EGRESS")]
+    pub egress: Option<Egress>,
+
+    /// Look at one flow in N; ICMP and DNS are always looked at [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "INSPECTOR_SAMPLE")]
+    pub sample: Option<u32>,
+
+    /// Seed of the sampling: hosts with the same one sample the same flows [default: 0]
+    #[arg(long, value_name = "SEED", env = "INSPECTOR_SAMPLE_SEED")]
+    pub sample_seed: Option<u32>,
+
+    /// Append findings to FILE as EVE JSON, one object a line; - writes them to stdout, and nothing else
+    #[arg(long, value_name = "FILE", env = "INSPECTOR_EVE")]
+    pub eve: Option<PathBuf>,
+
+    /// Keep in FILE what takes hours to learn, such as who calls whom at what intervals, and go on from there
+    #[arg(long, value_name = "FILE", env = "INSPECTOR_STATE")]
+    pub state: Option<PathBuf>,
+
+    /// Where to serve the metrics [default: 127.0.0.1:9971]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", env = "INSPECTOR_WEB_LISTEN_ADDRESS")]
+    pub listen_address: Option<String>,
+
+    /// Path of the metrics [default: /metrics]
+    #[arg(long = "web.telemetry-path", value_name = "PATH", env = "INSPECTOR_WEB_TELEMETRY_PATH")]
+    pub telemetry_path: Option<String>,
+}
+
+impl RunSettings {
+    /// The configuration with what the command line and the environment say put over it.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn over_config(&self) -> Result<Config, ConfigError> {
+        let Self {
+            config,
+            interfaces,
+            mode,
+            egress,
+            sample,
+            sample_seed,
+            eve,
+            state,
+            listen_address,
+            telemetry_path,
+        } = self;
+        let Config { mut run, mut web, dns, tunnels, beacon, mute } = config.read()?;
+        if !interfaces.is_empty() {
+            run.interfaces.clone_from(interfaces);
+        }
+        put(mode.as_ref(), &mut run.mode);
+        put(egress.as_ref(), &mut run.egress);
+        put(sample.as_ref(), &mut run.sample);
+        put(sample_seed.as_ref(), &mut run.sample_seed);
+        run.eve = eve.clone().or(run.eve);
+        run.state = state.clone().or(run.state);
+        put(listen_address.as_ref(), &mut web.listen_address);
+        put(telemetry_path.as_ref(), &mut web.telemetry_path);
+        Ok(Config { run, web, dns, tunnels, beacon, mute })
+    }
+}
+
+fn put<T: Clone>(value: Option<&T>, place: &mut T) {
+    if let Some(value) = value {
+        place.clone_from(value);
+    }
+}
+
+/// Which configuration to go by.
+#[derive(Args, Debug)]
+pub struct ConfigArg {
+    /// Configuration file (TOML); flags and the environment go before it
+    #[arg(long = "config", value_name = "FILE", env = "INSPECTOR_CONFIG")]
+    pub path: Option<PathBuf>,
+}
+
+impl ConfigArg {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn read(&self) -> Result<Config, ConfigError> {
+        Config::read(self.path.as_deref())
+    }
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether a configuration can be used: exits with 0 if so, and otherwise with 2 and says why
+    Check(RunSettings),
+    /// Print the configuration that `inspector run` would go by, with the same flags and environment
+    Show(RunSettings),
+    /// Print the defaults as a file with explanations, to begin with
+    Default,
+    /// Print the built-in suffixes of names that are not judged by what they could carry
+    Suffixes,
+}
+
 /// Flags of `inspector replay`.
 #[derive(Args, Debug)]
 pub struct ReplayArgs {
+    #[command(flatten)]
+    pub config: ConfigArg,
+
     /// Captures: pcap or pcapng, may be gzipped; - reads one from stdin
     #[arg(value_name = "CAPTURE", required = true)]
     pub captures: Vec<PathBuf>,
@@ -106,6 +200,10 @@ pub struct ReplayArgs {
     /// Look at one flow in N; ICMP and DNS are always looked at
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub sample: u32,
+
+    /// Keep in FILE what takes hours to learn, such as who calls whom at what intervals, and go on from there
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
 }
 
 /// Flags of `inspector doctor`.
@@ -152,6 +250,7 @@ impl Cli {
             Command::Run(args) => run::run(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Doctor(args) => doctor::run(&args),
+            Command::Config(command) => config::run(&command),
         }
     }
 }
@@ -180,9 +279,8 @@ mod tests {
     }
 
     #[test]
-    fn run_asks_for_an_interface_and_lengths_of_time_are_checked() {
+    fn lengths_of_time_and_shares_are_checked() {
         let parse = |arguments: &[&str]| Cli::try_parse_from([&["inspector"], arguments].concat());
-        assert!(parse(&["run"]).is_err());
         assert!(parse(&["run", "-i", "eth0", "-i", "wan*", "--duration", "1m30s"]).is_ok());
         assert!(parse(&["run", "-i", "eth0", "--duration", "-3s"]).is_err());
         assert!(parse(&["run", "-i", "eth0", "--duration", "soon"]).is_err());

@@ -1,8 +1,10 @@
 //! From heads to reports: dissects, lets every detector look, deduplicates.
 
-use crate::detect::{self, Detector};
+use serde_json::{Map, Value};
+
+use crate::detect::{self, Detector, Settings};
 use crate::dissect;
-use crate::findings::{Deduper, Finding, Report, excerpt};
+use crate::findings::{Deduper, Finding, Mute, Report, excerpt};
 use crate::metrics::TableUse;
 use crate::observation::{Event, Head, Observation};
 
@@ -20,11 +22,17 @@ pub struct Engine {
 const TICK_NS: u64 = 1_000_000_000;
 
 impl Engine {
-    /// An engine with every detector at its default thresholds.
+    /// An engine with every detector at its default thresholds and settings.
     #[must_use]
     pub fn new() -> Self {
-        let detectors = detect::all();
-        Self { detectors, deduper: Deduper::default(), findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
+        Self::with(&Settings::default(), Vec::new())
+    }
+
+    /// An engine with an operator's settings, that does not report what is muted.
+    #[must_use]
+    pub fn with(settings: &Settings, mutes: Vec<Mute>) -> Self {
+        let (detectors, deduper) = (detect::with(settings), Deduper::default().muting(mutes));
+        Self { detectors, deduper, findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
     }
 
     /// Takes what a source gives, and gives what is to be reported to `report`.
@@ -78,6 +86,30 @@ impl Engine {
                 detector.tick(self.now_ns);
             }
         }
+    }
+
+    /// What the detectors keep over a restart, by their names, with times of the wall clock.
+    #[must_use]
+    pub fn save(&self, wall_offset_ns: i64) -> Map<String, Value> {
+        let detectors = self.detectors.iter();
+        detectors.filter_map(|of| Some((of.name().to_owned(), of.save(wall_offset_ns)?))).collect()
+    }
+
+    /// Gives the detectors back what they kept.
+    ///
+    /// # Errors
+    /// One of them cannot read its part. Those before it have taken theirs.
+    pub fn restore(
+        &mut self,
+        mut saved: Map<String, Value>,
+        wall_offset_ns: i64,
+    ) -> Result<(), serde_json::Error> {
+        for detector in &mut self.detectors {
+            if let Some(part) = saved.remove(detector.name()) {
+                detector.restore(part, wall_offset_ns)?;
+            }
+        }
+        Ok(())
     }
 
     /// What has been reported and held back.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use inspector_common::{Class, FlowKey, FlowRecord, HeadMeta, SeriesEntry};
 
+use crate::dissect::payload::Payload;
 use crate::dissect::{dns, icmp};
 
 /// What a source gives to the engine, in the order of its clock.
@@ -132,7 +133,9 @@ pub enum Content<'a> {
     Dns(dns::Message<'a>),
     /// On port 53 but not DNS.
     NotDns,
-    /// No dissector is meant for this class.
+    /// What TCP or UDP carries.
+    Payload(Payload<'a>),
+    /// There is nothing in it, or no dissector is meant for its class.
     Opaque,
 }
 
@@ -145,7 +148,13 @@ pub struct Observation<'a> {
     pub content: Content<'a>,
 }
 
-impl Observation<'_> {
+impl<'a> Observation<'a> {
+    /// What the packet carries, if it is of class TCP or UDP and not empty.
+    #[must_use]
+    pub const fn payload(&self) -> Option<&Payload<'a>> {
+        if let Content::Payload(payload) = &self.content { Some(payload) } else { None }
+    }
+
     /// Time of the packet, nanoseconds of the source's clock.
     #[must_use]
     pub fn time_ns(&self) -> u64 {

@@ -4,25 +4,22 @@ use std::collections::BTreeSet;
 
 use inspector_tests::ccgen::{Scene, Technique, alerts};
 
-/// Not found yet: two of their kind of symbols are of no field of the header.
-const UNFOUND: [Technique; 6] = [
-    Technique::SrcPort,
-    Technique::SrcPortRange,
-    Technique::SrcPortDeviation,
-    Technique::IpAddr,
-    Technique::TimingGas,
-    Technique::TimingSha,
-];
+/// Not found, or not always: the symbols of the one are each as broad as the cover's gaps, those of the other lie where
+/// ordinary software has its timers.
+const ELUSIVE: [Technique; 2] = [Technique::TimingGas, Technique::TimingSha];
 
 #[test]
-fn every_technique_is_found_at_the_default_rate() {
-    for technique in Technique::ALL.into_iter().filter(|technique| !UNFOUND.contains(technique)) {
+fn every_technique_but_two_is_found_at_the_default_rate() {
+    let mut missed = Vec::new();
+    for technique in Technique::ALL.into_iter().filter(|technique| !ELUSIVE.contains(technique)) {
         for seed in 0..4 {
             let cover = technique.cover().frames(technique.packets(), seed);
-            let found = alerts(&technique.embed(&cover, 1.0, seed), 1, 0);
-            assert!(!found.is_empty(), "{}, seed {seed}", technique.name());
+            if alerts(&technique.embed(&cover, 1.0, seed), 1, 0).is_empty() {
+                missed.push((technique.name(), seed));
+            }
         }
     }
+    assert_eq!(missed, []);
 }
 
 #[test]

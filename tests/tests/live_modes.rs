@@ -1,5 +1,6 @@
 //! Where the program attaches: in the driver, or in the network stack.
 
+use inspector_tests::lab::covert::whisper;
 use inspector_tests::lab::{Ended, Inspector, Namespace, Network, missing, run};
 use inspector_tests::skip;
 
@@ -26,6 +27,20 @@ fn veth_is_native_unless_told_otherwise() {
         assert!(!inspector.process.stderr().contains("WARN"), "{}", inspector.process.stderr());
         assert!(inspector.stop().is_empty());
     }
+}
+
+/// Counted all the same, but its content doesn't leave the kernel.
+#[test]
+fn what_is_left_out_is_not_looked_at() {
+    if let Some(reason) = missing(&["python3"]) {
+        return skip("what_is_left_out_is_not_looked_at", &reason);
+    }
+    let network = Network::direct();
+    let namespace = &network.server.namespace;
+    let inspector = Inspector::ready(namespace, &["-i", "eth0", "--without", "heads,series,inner"]);
+    whisper(&network.client.namespace, network.server.address);
+    assert!(inspector.metrics().packets("eth0", "icmp_echo") > 0);
+    assert!(inspector.stop().is_empty(), "there is nothing to judge a payload by");
 }
 
 #[test]

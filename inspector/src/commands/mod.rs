@@ -1,5 +1,6 @@
 //! What each subcommand does, and the exit codes.
 
+pub mod config;
 pub mod doctor;
 pub mod outputs;
 pub mod replay;

@@ -10,14 +10,20 @@ use tracing::warn;
 use super::outputs::Outputs;
 use super::summary::Summary;
 use super::{DAMAGED, FAILED, OK, complain, fail};
-use crate::analyse::{Analysis, analyse};
+use crate::analyse::{Analysis, analyse_with};
 use crate::capture::{CaptureError, CaptureReader};
 use crate::cli::{Format, ReplayArgs};
+use crate::config::Config;
 use crate::sinks::Context;
+use crate::state::StateFile;
 
 /// Runs the command.
 #[must_use]
 pub fn run(args: &ReplayArgs) -> ExitCode {
+    let config = match args.config.read() {
+        Ok(config) => config,
+        Err(error) => return fail(&error),
+    };
     let context = Context { sampling_ratio: 1.0 / f64::from(args.sample), ..Context::default() };
     let mut outputs = match Outputs::open(args.eve.as_deref(), args.format, context) {
         Ok(outputs) => outputs,
@@ -25,7 +31,7 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
     };
     let mut worst = OK;
     for path in &args.captures {
-        let code = match capture(args, path, &mut outputs) {
+        let code = match capture(args, path, &config, &mut outputs) {
             Ok(()) => OK,
             Err(error) => {
                 complain(&error);
@@ -41,10 +47,25 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
 }
 
 /// Analyses one capture, by itself: clocks of different captures have nothing to do with each other.
-fn capture(args: &ReplayArgs, path: &Path, outputs: &mut Outputs) -> Result<(), CaptureError> {
+fn capture(
+    args: &ReplayArgs,
+    path: &Path,
+    config: &Config,
+    outputs: &mut Outputs,
+) -> Result<(), CaptureError> {
     let mut capture = CaptureReader::open(path)?;
     let sampler = Sampler::new(args.sample, 0);
-    let Analysis { replay, damage } = analyse(&mut capture, sampler, |_, report| outputs.write(report));
+    let mut engine = config.engine();
+    let state = args.state.as_deref().map(StateFile::new);
+    // A capture's clock is the wall clock.
+    if let Some(Err(error)) = state.as_ref().map(|state| state.restore(&mut engine, 0)) {
+        complain(&error);
+    }
+    let Analysis { replay, damage } =
+        analyse_with(&mut capture, sampler, &mut engine, |_, report| outputs.write(report));
+    if let Some(Err(error)) = state.map(|state| state.save(&engine, 0)) {
+        complain(&error);
+    }
     for skipped in capture.skipped() {
         warn!("{skipped}");
     }

@@ -11,19 +11,21 @@ use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
-use super::fail;
 use super::outputs::Outputs;
 use super::stats::RunStats;
 use super::summary::Summary;
+use super::{complain, fail};
 use crate::cli::{Format, RunArgs};
+use crate::config::{Config, ConfigError, Run};
 use crate::dataplane::watch::{LinkEvent, Watcher};
-use crate::dataplane::{self, DataPlane, DataplaneError, Hooks, Settings};
+use crate::dataplane::{self, DataPlane, DataplaneError, Hooks, Part, Settings};
 use crate::engine::Engine;
 use crate::metrics::server::BindError;
 use crate::metrics::{self, Attachment, InterfaceAccount};
 use crate::observation::Event;
 use crate::sampling::{AdaptiveSampling, Load};
 use crate::sinks::{Context, SinkError};
+use crate::state::StateFile;
 
 /// How often the ring of heads is looked at; the kernel only wakes us when much has piled up.
 const POLL: Duration = Duration::from_millis(100);
@@ -31,11 +33,18 @@ const POLL: Duration = Duration::from_millis(100);
 /// How often the flow map is drained.
 const DRAIN: Duration = Duration::from_secs(1);
 
+/// How often what takes long to learn is written down.
+const SAVE: Duration = Duration::from_secs(60);
+
 /// Heads taken before anything else gets its turn.
 const HEADS_AT_ONCE: usize = 4096;
 
 #[derive(Debug, thiserror::Error)]
 enum RunError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("no interface to watch; name one with --interface, or in `run.interfaces` of the configuration")]
+    NoInterface,
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
@@ -60,11 +69,17 @@ pub fn run(args: &RunArgs) -> ExitCode {
 
 /// Sets everything up, consumers first and the programs last, watches, and takes it down again.
 async fn watch(args: &RunArgs) -> Result<(), RunError> {
-    let sampling = AdaptiveSampling::new(args.sample, args.sample_seed);
-    let listener = metrics::bind(&args.listen_address)?;
-    let interfaces = dataplane::resolve(&args.interfaces).await?;
-    let control = Control { sampler: sampling.sampler(), ..Control::default() };
-    let settings = Settings { control, egress: args.egress, ..Settings::default() };
+    let config = args.settings.over_config()?;
+    let Config { run, web, .. } = &config;
+    if run.interfaces.is_empty() {
+        return Err(RunError::NoInterface);
+    }
+    let sampling = AdaptiveSampling::new(run.sample, run.sample_seed);
+    let listener = metrics::bind(&web.listen_address)?;
+    let interfaces = dataplane::resolve(&run.interfaces).await?;
+    let features = Part::all_but(&args.without);
+    let control = Control { sampler: sampling.sampler(), features, ..Control::default() };
+    let settings = Settings { control, egress: run.egress, ..Settings::default() };
     let plane = DataPlane::load(&settings)?;
 
     let context = Context {
@@ -72,21 +87,28 @@ async fn watch(args: &RunArgs) -> Result<(), RunError> {
         interfaces: interfaces.iter().map(|i| (i.index, i.name.clone())).collect(),
         sampling_ratio: sampling.ratio(),
     };
-    let outputs = Outputs::open(args.eve.as_deref(), Format::Text, context)?;
+    let outputs = Outputs::open(run.eve.as_deref(), Format::Text, context)?;
     let stats = Arc::new(RunStats::new(sampling.ratio()));
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel();
-    let server = tokio::spawn(serve(listener, Arc::clone(&stats), args.telemetry_path.clone(), stopped));
+    let server = tokio::spawn(serve(listener, Arc::clone(&stats), web.telemetry_path.clone(), stopped));
 
-    let hooks = Hooks { mode: args.mode, egress: args.egress };
-    let mut watch = Watch { plane, engine: Engine::new(), outputs, stats, hooks, sampling, refused: 0 };
+    let hooks = Hooks { mode: run.mode, egress: run.egress };
+    let mut engine = config.engine();
+    let state = run.state.as_deref().map(StateFile::new);
+    if let Some(Err(error)) =
+        state.as_ref().map(|state| state.restore(&mut engine, dataplane::wall_offset_ns()))
+    {
+        complain(&error);
+    }
+    let mut watch = Watch { plane, engine, state, outputs, stats, hooks, sampling, refused: 0 };
     let mut signals = Signals::new()?;
     watch.plane.attach(&interfaces, hooks).await?;
     watch.stats.attached(watch.plane.accounts(), watch.plane.attachments());
     watch.plane.drop_privileges();
-    announce(args, &watch.plane.attachments(), &format!("http://{address}{}", args.telemetry_path));
+    announce(run, &watch.plane.attachments(), &format!("http://{address}{}", web.telemetry_path));
 
-    let mut links = Watcher::new(&args.interfaces, &interfaces).await?;
+    let mut links = Watcher::new(&run.interfaces, &interfaces).await?;
     watch.until_stopped(&mut signals, &mut links, args.duration).await?;
     watch.finish();
     // Ends the server; it is gone already if the receiver is.
@@ -112,7 +134,7 @@ async fn serve(
 
 /// Says on stderr what is watched how, and where to look.
 #[expect(clippy::print_stderr, reason = "this is for the person who started the command")]
-fn announce(args: &RunArgs, attachments: &[Attachment], metrics: &str) {
+fn announce(run: &Run, attachments: &[Attachment], metrics: &str) {
     for Attachment { interface, direction, mode, program_id } in attachments {
         match direction {
             Direction::Ingress => eprintln!("watching  {interface} ({mode} XDP, program {program_id})"),
@@ -120,7 +142,7 @@ fn announce(args: &RunArgs, attachments: &[Attachment], metrics: &str) {
         }
     }
     eprintln!("metrics   {metrics}");
-    match &args.eve {
+    match &run.eve {
         Some(path) if path.as_os_str() == "-" => eprintln!("findings  here on stdout, as EVE JSON"),
         Some(path) => eprintln!("findings  here, and in {} as EVE JSON", path.display()),
         None => eprintln!("findings  here (add --eve FILE for EVE JSON)"),
@@ -162,6 +184,7 @@ impl Signals {
 struct Watch {
     plane: DataPlane,
     engine: Engine,
+    state: Option<StateFile>,
     outputs: Outputs,
     stats: Arc<RunStats>,
     hooks: Hooks,
@@ -179,8 +202,11 @@ impl Watch {
     ) -> io::Result<()> {
         let mut poll = interval(POLL);
         let mut drain = interval(DRAIN);
+        let mut save = interval(SAVE);
         poll.set_missed_tick_behavior(MissedTickBehavior::Skip);
         drain.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        save.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        save.reset();
         let timeout = sleep(limit.unwrap_or(Duration::MAX));
         tokio::pin!(timeout);
         while !self.outputs.is_closed() {
@@ -190,6 +216,7 @@ impl Watch {
                 () = &mut timeout, if limit.is_some() => break,
                 _ = signals.hang_up.recv() => self.outputs.reopen(),
                 _ = drain.tick() => self.drain(),
+                _ = save.tick() => self.save(),
                 event = links.next() => match event {
                     Ok(event) => self.link(event).await,
                     Err(error) => warn!("{error}"),
@@ -277,11 +304,21 @@ impl Watch {
         self.stats.engine(&self.engine, self.outputs.lost());
     }
 
+    /// Writes down what takes long to learn.
+    fn save(&self) {
+        if let Some(Err(error)) =
+            self.state.as_ref().map(|state| state.save(&self.engine, dataplane::wall_offset_ns()))
+        {
+            error!("{error}");
+        }
+    }
+
     /// Detaches, then takes what is left in the maps.
     fn finish(&mut self) {
         self.plane.detach();
         while self.heads(HEADS_AT_ONCE) > 0 {}
         self.drain();
+        self.save();
         let Self { engine, outputs, .. } = self;
         engine.finish(|report| outputs.write(&report));
         self.stats.engine(&self.engine, self.outputs.lost());

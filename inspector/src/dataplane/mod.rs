@@ -12,6 +12,7 @@ mod heads;
 mod interface;
 mod known;
 pub mod link;
+mod part;
 pub mod privilege;
 mod seats;
 mod series;
@@ -35,6 +36,7 @@ pub use attach::Mode;
 pub use egress::Egress;
 pub use error::DataplaneError;
 pub use interface::{Interface, resolve};
+pub use part::Part;
 pub use trial::{Hook, MAX_PLAIN_FRAME, MIN_FRAME, MapFacts, ProgramFacts, Subject, Trial};
 
 use crate::aging::Patience;

@@ -6,8 +6,9 @@ use inspector_common::{Class, FlowKey};
 use super::Detector;
 use super::pairing::Link;
 use super::table::{Entry, Table};
-use crate::dissect::protocol::{self, Message};
+use crate::dissect::protocol::Kind;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
+use crate::network::Network;
 use crate::observation::{FlowUpdate, Head, Observation};
 
 /// Name of the detector.
@@ -37,6 +38,28 @@ pub struct Thresholds {
 impl Default for Thresholds {
     fn default() -> Self {
         Self { payloads: 4, idle_ns: 3_600_000_000_000, capacity: 4096 }
+    }
+}
+
+/// What tunnels ask of an operator, by their own policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TunnelPolicy {
+    /// How much those do that are not the operator's own.
+    pub severity: Severity,
+    /// Where the operator's own go to or come from; they are for information.
+    pub own: Vec<Network>,
+}
+
+impl Default for TunnelPolicy {
+    fn default() -> Self {
+        Self { severity: Severity::Info, own: Vec::new() }
+    }
+}
+
+impl TunnelPolicy {
+    fn severity(&self, subject: &Subject) -> Severity {
+        let is_own = |network: &Network| network.contains(subject.client) || network.contains(subject.server);
+        if self.own.iter().any(is_own) { Severity::Info } else { self.severity }
     }
 }
 
@@ -70,7 +93,7 @@ impl Tunnel {
         self.last_ns = self.last_ns.max(last_ns);
     }
 
-    fn finding(&self) -> Finding {
+    fn finding(&self, policy: &TunnelPolicy) -> Finding {
         let [(packets_to_server, bytes_to_server), (packets_to_client, bytes_to_client)] = self.counts;
         let traffic = Traffic {
             packets_to_server,
@@ -86,11 +109,14 @@ impl Tunnel {
             threshold: None,
             unit: "packets",
         };
+        let subject = Subject::of(&self.key, true);
+        let severity = policy.severity(&subject);
         Finding {
             signature: &TUNNEL,
-            subject: Subject::of(&self.key, true),
-            severity: Severity::Info,
-            score: 0.1,
+            subject,
+            severity,
+            // That it is a tunnel is certain; that it matters, the policy says.
+            score: if severity == Severity::Info { 0.1 } else { 0.5 },
             evidence: vec![packets],
             estimated_bytes: bytes_to_server + bytes_to_client,
             traffic,
@@ -113,18 +139,20 @@ impl Entry for Tunnel {
 #[derive(Debug)]
 pub struct DeclaredTunnel {
     thresholds: Thresholds,
+    policy: TunnelPolicy,
     tunnels: Table<Link, Tunnel>,
 }
 
 impl DeclaredTunnel {
     /// A detector with an empty table.
     #[must_use]
-    pub fn new(thresholds: Thresholds) -> Self {
-        Self { tunnels: Table::new(thresholds.capacity), thresholds }
+    pub fn new(thresholds: Thresholds, policy: TunnelPolicy) -> Self {
+        Self { tunnels: Table::new(thresholds.capacity), thresholds, policy }
     }
 
     /// The tunnel that a packet belongs to, if it says so.
-    fn declared(&self, head: &Head<'_>) -> Option<&'static str> {
+    fn declared(&self, observation: &Observation<'_>) -> Option<&'static str> {
+        let head = &observation.head;
         let is_tcp = match head.class() {
             Class::Gre => return Some("GRE"),
             Class::IpInIp => return Some("IP in IP"),
@@ -140,12 +168,8 @@ impl DeclaredTunnel {
         };
         // A TCP flow has its handshake first.
         let is_early = head.meta.number <= self.thresholds.payloads + 3 * u32::from(is_tcp);
-        if !is_early || head.payload().is_empty() {
-            return None;
-        }
-        let ports = [head.meta.key.src_port, head.meta.key.dst_port];
-        let message = Message { bytes: head.payload(), len: head.payload_len(), is_tcp, ports };
-        protocol::tunnel(&message).map(|protocol| protocol.name)
+        let payload = observation.payload().filter(|_| is_early)?;
+        payload.protocol().filter(|protocol| protocol.kind == Kind::Tunnel).map(|protocol| protocol.name)
     }
 }
 
@@ -156,10 +180,10 @@ impl Detector for DeclaredTunnel {
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let head = &observation.head;
-        if let Some(name) = self.declared(head)
+        if let Some(name) = self.declared(observation)
             && let Some(tunnel) = self.tunnels.entry(Link::of(observation.key()), || Tunnel::new(name, head))
         {
-            findings.push(tunnel.finding());
+            findings.push(tunnel.finding(&self.policy));
         }
     }
 
@@ -167,7 +191,7 @@ impl Detector for DeclaredTunnel {
         if let Some(tunnel) = self.tunnels.get(&Link::of(update.key)) {
             let record = update.record;
             tunnel.count(update.key, record.packets, record.bytes, record.last_ns);
-            findings.push(tunnel.finding());
+            findings.push(tunnel.finding(&self.policy));
         }
     }
 
@@ -186,7 +210,17 @@ mod tests {
     use crate::detect::wire::{CLIENT, SERVER, Wire, ipv4, noise};
 
     fn wire() -> Wire<DeclaredTunnel> {
-        Wire::new(DeclaredTunnel::new(Thresholds::default()))
+        Wire::new(DeclaredTunnel::new(Thresholds::default(), TunnelPolicy::default()))
+    }
+
+    #[test]
+    fn a_policy_makes_alerts_of_those_that_are_not_the_operators_own() {
+        for (own, severity) in [("203.0.113.0/24", Severity::Medium), ("198.51.100.0/24", Severity::Info)] {
+            let policy = TunnelPolicy { severity: Severity::Medium, own: vec![own.parse().unwrap()] };
+            let mut wire = Wire::new(DeclaredTunnel::new(Thresholds::default(), policy));
+            wire.udp(true, 40_000, 51_820, &[vec![1, 0, 0, 0], noise(2, 144)].concat());
+            assert_eq!(wire.severity(), Some(severity), "{own}");
+        }
     }
 
     #[test]

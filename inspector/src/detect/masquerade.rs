@@ -9,6 +9,7 @@ use inspector_common::head::reason;
 
 use super::noise;
 use super::table::{Entry, Table};
+use crate::dissect::payload::Payload;
 use crate::dissect::tls;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 use crate::observation::Observation;
@@ -30,6 +31,12 @@ const EARLY_DATA: u32 = 2;
 const UNFIXED: u32 = 2;
 /// Datagrams that are needed with these.
 const DATAGRAMS: u32 = 5;
+/// Bytes of a payload from which it is judged: 3 of them are as many as `custom-protocol` asks for with 6 shorter ones.
+const JUDGED: usize = 48;
+/// Payloads of a side in which a protocol may introduce itself, in a stream and in datagrams. A channel's own are
+/// taken for such an introduction once in 100 times at worst, each.
+const GREETINGS: u32 = 2;
+const GREETING_DATAGRAMS: u32 = 4;
 /// Places at which common bytes are looked for.
 const PLACES: usize = 8;
 
@@ -82,7 +89,7 @@ pub(super) struct Masquerade {
 /// The first payloads of one direction.
 #[derive(Clone, Copy, Debug, Default)]
 struct Side {
-    /// Of at least [`noise::LEAST`] bytes.
+    /// Of at least [`JUDGED`] bytes.
     judged: u32,
     uniform: u32,
     payloads: u32,
@@ -138,9 +145,9 @@ impl Side {
     fn add(&mut self, payload: &[u8], len: u32) {
         self.payloads += 1;
         self.bytes += u64::from(len);
-        if let Some(is_uniform) = noise::is_uniform(payload) {
+        if payload.len() >= JUDGED {
             self.judged += 1;
-            self.uniform += u32::from(is_uniform);
+            self.uniform += u32::from(noise::is_uniform(payload));
         }
         let mut first = [0; PLACES];
         first.iter_mut().zip(payload).for_each(|(to, from)| *to = *from);
@@ -156,7 +163,7 @@ impl Side {
             if u32::from(u16::from_be_bytes([*high, *low])) + 2 == len);
         self.is_framed &= framed;
         self.residues |= 1 << (len & 15);
-        self.early_data += u32::from(matches!(payload, [23, 3, 1..=4, ..]));
+        self.early_data += u32::from(matches!(payload, [tls::APPLICATION_DATA, 3, 1..=4, ..]));
         self.unfixed += u32::from(payload.first().is_some_and(|byte| byte & 0x40 == 0));
         self.is_google &= payload.first().is_some_and(|flags| flags & 0xc3 == 0);
         self.is_vpn &= payload.first().is_some_and(|byte| matches!(byte >> 3, 1..=11) && byte & 7 <= 2);
@@ -198,7 +205,7 @@ impl Masquerade {
         }
         let of_client = if to_server { *key } else { key.reversed() };
         let of_client = FlowKey { flags: of_client.flags & !FlowKey::EGRESS, ..of_client };
-        let (head, meta) = (&observation.head, observation.head.meta);
+        let meta = observation.head.meta;
         let is_syn = key.protocol == TCP && meta.tcp_flags & SYN != 0;
         let begins = is_syn || (key.protocol == UDP && meta.number <= 1);
         let connection = if begins {
@@ -211,26 +218,20 @@ impl Masquerade {
             connection.begin(observation, to_server);
             return None;
         }
-        let payload = head.payload();
-        if payload.is_empty() || connection.is_known || connection.is_reported {
-            return None;
-        }
-        if key.protocol == TCP && !connection.is_whole(observation, to_server) {
+        let payload = observation.payload().filter(|_| !connection.is_known && !connection.is_reported)?;
+        let is_udp = key.protocol == UDP;
+        if !is_udp && !connection.is_whole(observation, to_server) {
             connection.is_known = true;
             return None;
         }
         let side = &mut connection.sides[usize::from(!to_server)];
-        let (is_udp, is_first) = (key.protocol == UDP, side.payloads == 0);
-        connection.is_known = if is_udp {
-            is_known_datagram(payload)
-        } else {
-            is_known_stream(payload) || (is_first && is_openvpn(payload, head.payload_len()))
-        };
+        let greetings = if is_udp { GREETING_DATAGRAMS } else { GREETINGS };
+        connection.is_known = side.payloads < greetings && is_introduced(payload);
         // What comes once more was judged already, or takes the place of a keep-alive's byte.
-        if head.has_reason(reason::OVERLAP) {
+        if observation.head.has_reason(reason::OVERLAP) {
             return None;
         }
-        side.add(payload, head.payload_len());
+        side.add(payload.message.bytes, payload.message.len);
         let (signature, evidence) = connection.verdict(self.place, is_udp)?;
         connection.is_reported = true;
         Some(connection.finding(signature, evidence, Subject::of(key, to_server)))
@@ -339,36 +340,10 @@ impl Connection {
     }
 }
 
-/// Whether a stream's first payload of one side is OpenVPN's: its length, and a hard reset. Those of the first
-/// versions are short, with the longest authentication about 100 bytes; that of the third brings a key along.
-fn is_openvpn(payload: &[u8], len: u32) -> bool {
-    let [high, low, opcode, ..] = *payload else { return false };
-    let is_reset = opcode == 0x50 || (matches!(opcode, 0x38 | 0x40) && len <= 128);
-    is_reset && u32::from(u16::from_be_bytes([high, low])) + 2 == len
-}
-
-/// Whether a stream's payload begins like a protocol that says what it is: TLS, or text.
-fn is_known_stream(payload: &[u8]) -> bool {
-    let is_text = payload.len() >= 4
-        && payload.iter().take(16).all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..=0x7e));
-    is_text || tls::is_handshake(payload)
-}
-
-/// Whether a datagram is QUIC's (long header with a version that was ever in use), DTLS or STUN.
-fn is_known_datagram(payload: &[u8]) -> bool {
-    match *payload {
-        [first, v0, v1, v2, v3, ..] if first & 0x80 != 0 => {
-            let version = u32::from_be_bytes([v0, v1, v2, v3]);
-            // Negotiation, 1, 2, drafts, Google's and Facebook's, and greased versions.
-            matches!(version, 0 | 1 | 0x6b33_43cf | 0xff00_0000..=0xff00_00ff | 0xface_b000..=0xface_b00f)
-                || matches!([v0, v1, v2, v3], [b'Q' | b'T', b'0', b'0'..=b'9', b'0'..=b'9'])
-                || version & 0x0f0f_0f0f == 0x0a0a_0a0a
-        }
-        [20..=26, 254 | 1, 253..=255 | 0, ..] | [_, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] => true,
-        // Google's QUIC before version 46 has its version after flags and connection identifier.
-        [flags, ..] if flags & 1 != 0 && payload.get(9) == Some(&b'Q') => true,
-        _ => false,
-    }
+/// Whether a payload begins like a known protocol. Data of TLS that nothing came before does not count.
+fn is_introduced(payload: &Payload<'_>) -> bool {
+    let is_data = matches!(payload.message.bytes, [tls::APPLICATION_DATA, 3, 0..=4, ..]);
+    !is_data && payload.protocol().is_some()
 }
 
 impl Entry for Connection {

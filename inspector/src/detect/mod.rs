@@ -36,9 +36,9 @@ pub mod tcp_header;
 pub mod timing;
 pub mod tls;
 #[cfg(test)]
-mod traffic;
-#[cfg(test)]
 mod wire;
+
+use serde_json::Value;
 
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Observation, Series};
@@ -67,17 +67,64 @@ pub trait Detector: Send {
 
     /// Entries in use in its tables, and their capacity.
     fn occupancy(&self) -> (usize, usize);
+
+    /// What is to survive a restart, if anything, with times moved by `wall_offset_ns` to the wall clock.
+    fn save(&self, wall_offset_ns: i64) -> Option<Value> {
+        let _ = wall_offset_ns;
+        None
+    }
+
+    /// Takes back what [`Self::save`] gave, maybe in another run, or refuses it and stays as it was.
+    fn restore(&mut self, saved: Value, wall_offset_ns: i64) -> Result<(), serde_json::Error> {
+        let _ = (saved, wall_offset_ns);
+        Ok(())
+    }
 }
 
-/// Every detector, at its default thresholds.
+/// What an operator knows of their network, and the detectors don't.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Suffixes of names that are not judged.
+    pub benign_suffixes: dns::BenignSuffixes,
+    /// What declared tunnels ask of the operator.
+    pub tunnels: declared::TunnelPolicy,
+    /// Destinations that hosts may call at intervals.
+    pub allowed_calls: Vec<beacon::Allowed>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            benign_suffixes: dns::BenignSuffixes::built_in(),
+            tunnels: declared::TunnelPolicy::default(),
+            allowed_calls: Vec::new(),
+        }
+    }
+}
+
+/// The names of all detectors.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    all().iter().map(|detector| detector.name()).collect()
+}
+
+/// Every detector, at its default thresholds and settings.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Detector>> {
+    with(&Settings::default())
+}
+
+/// Every detector, at its default thresholds, with an operator's settings.
+#[must_use]
+pub fn with(settings: &Settings) -> Vec<Box<dyn Detector>> {
+    let Settings { benign_suffixes, tunnels, allowed_calls } = settings.clone();
+    let beacon = beacon::Thresholds { allowed: allowed_calls, ..beacon::Thresholds::default() };
     vec![
         Box::new(icmp::IcmpPayload::new(icmp::Thresholds::default())),
-        Box::new(dns::DnsVolume::new(dns::Thresholds::default())),
+        Box::new(dns::DnsVolume::with_benign(dns::Thresholds::default(), benign_suffixes)),
         Box::new(injection::Injection::new(injection::Thresholds::default())),
         Box::new(custom::CustomProtocol::new(custom::Thresholds::default())),
-        Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default())),
+        Box::new(declared::DeclaredTunnel::new(declared::Thresholds::default(), tunnels)),
         Box::new(fixed::FixedFormat::new(fixed::Thresholds::default())),
         Box::new(http::Http::new(http::Thresholds::default())),
         Box::new(tls::Tls::new(tls::Thresholds::default())),
@@ -87,7 +134,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::new(tcp_header::TcpHeader::new(tcp_header::Thresholds::default())),
         Box::new(link_padding::LinkPadding::new(link_padding::Thresholds::default())),
         Box::new(timing::Timing::new(timing::Thresholds::default())),
-        Box::new(beacon::Beacon::new(beacon::Thresholds::default())),
+        Box::new(beacon::Beacon::new(beacon)),
         Box::new(retransmission::Retransmission::new(retransmission::Thresholds::default())),
         Box::new(order::PacketOrder::new(order::Thresholds::default())),
         Box::new(size::PacketLength::new(size::Thresholds::default())),

@@ -1,7 +1,6 @@
 //! A table of bounded size that detectors share: no growth, no rehashing, no long evictions.
 
 use std::hash::{BuildHasher, Hash};
-use std::ops::Range;
 
 use foldhash::quality::FixedState;
 
@@ -21,8 +20,13 @@ pub(crate) trait Entry {
 
 /// Set-associative: a key's hash picks a set of eight slots. A full set gives up its entry of least worth, the
 /// longest idle among equals, so one that carries evidence stays while others come and go.
+///
+/// Most look-ups are for keys that are not there, and entries are large. So one byte of each key's hash stands in
+/// front, those of a set side by side: what has another one need not be touched.
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
+    /// By set and slot: a byte of the key's hash with the highest bit set, or 0 where the slot is empty.
+    tags: Box<[[u8; WAYS]]>,
     /// Keys by slot, apart from the entries so that a set's are close together; one of an empty slot is stale.
     keys: Box<[Option<K>]>,
     slots: Box<[Option<V>]>,
@@ -30,57 +34,90 @@ pub(crate) struct Table<K, V> {
     sweep: usize,
 }
 
+/// Where a key's hash leads.
+#[derive(Clone, Copy)]
+struct Place {
+    set: usize,
+    tag: u8,
+}
+
 impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     /// A table of at least `capacity` entries, rounded up to a power of two of sets.
     pub(crate) fn new(capacity: usize) -> Self {
-        let slots = capacity.div_ceil(WAYS).next_power_of_two() * WAYS;
-        Self { keys: vec![None; slots].into(), slots: (0..slots).map(|_| None).collect(), used: 0, sweep: 0 }
+        let sets = capacity.div_ceil(WAYS).next_power_of_two();
+        let slots = sets * WAYS;
+        Self {
+            tags: vec![[0; WAYS]; sets].into(),
+            keys: vec![None; slots].into(),
+            slots: (0..slots).map(|_| None).collect(),
+            used: 0,
+            sweep: 0,
+        }
     }
 
-    /// The slots that the key may be in.
-    fn set(&self, key: &K) -> Range<usize> {
+    /// The set that the key may be in, and its tag.
+    fn place(&self, key: &K) -> Place {
         let hash = FixedState::default().hash_one(key);
-        let set = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or(0) & (self.slots.len() / WAYS - 1);
-        set * WAYS..(set + 1) * WAYS
+        let [tag, .., h0, h1, h2, h3] = hash.to_be_bytes();
+        let set = u32::from_be_bytes([h0, h1, h2, h3]) as usize & (self.tags.len() - 1);
+        Place { set, tag: tag | 0x80 }
     }
 
-    /// Which of its slots the key is in.
-    fn place(&self, set: Range<usize>, key: &K) -> Option<usize> {
-        let (keys, slots) = (self.keys.get(set.clone())?, self.slots.get(set)?);
-        keys.iter().zip(slots).position(|(k, slot)| slot.is_some() && k.as_ref() == Some(key))
+    /// Which slot the key is in.
+    fn find(&self, Place { set, tag }: Place, key: &K) -> Option<usize> {
+        let tags = self.tags.get(set)?;
+        let keys = self.keys.get(set * WAYS..)?;
+        let way = tags.iter().zip(keys).position(|(its, k)| *its == tag && k.as_ref() == Some(key))?;
+        Some(set * WAYS + way)
     }
 
     /// The key's entry, if it is there.
     pub(crate) fn get(&mut self, key: &K) -> Option<&mut V> {
-        let set = self.set(key);
-        let place = self.place(set.clone(), key)?;
-        self.slots.get_mut(set.start + place)?.as_mut()
+        let slot = self.find(self.place(key), key)?;
+        self.slots.get_mut(slot)?.as_mut()
     }
 
     /// The key's entry, made by `make` if there is none. `None` never happens but for want of a better type.
     pub(crate) fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> Option<&mut V> {
-        let set = self.set(&key);
-        let found = self.place(set.clone(), &key);
-        let (keys, slots) = (self.keys.get_mut(set.clone())?, self.slots.get_mut(set)?);
-        let rank = |slot: &Option<V>| slot.as_ref().map_or((0, 0), |v| (v.worth() + 1, v.last_ns()));
-        let place = found.or_else(|| (0..WAYS).min_by_key(|&i| slots.get(i).map(rank)))?;
-        let slot = slots.get_mut(place)?;
-        if found.is_none() {
-            self.used += usize::from(slot.is_none());
-            *keys.get_mut(place)? = Some(key);
-            *slot = Some(make());
+        let place = self.place(&key);
+        if let Some(slot) = self.find(place, &key) {
+            return self.slots.get_mut(slot)?.as_mut();
         }
-        slot.as_mut()
+        let way = self.room(place.set)?;
+        let slot = place.set * WAYS + way;
+        let tag = self.tags.get_mut(place.set)?.get_mut(way)?;
+        self.used += usize::from(*tag == 0);
+        *tag = place.tag;
+        *self.keys.get_mut(slot)? = Some(key);
+        Some(self.slots.get_mut(slot)?.insert(make()))
+    }
+
+    /// Which slot of a set a new key gets.
+    fn room(&self, set: usize) -> Option<usize> {
+        if let Some(empty) = self.tags.get(set)?.iter().position(|tag| *tag == 0) {
+            return Some(empty);
+        }
+        let slots = self.slots.get(set * WAYS..(set + 1) * WAYS)?;
+        let rank = |slot: &Option<V>| slot.as_ref().map(|v| (v.worth(), v.last_ns()));
+        (0..WAYS).min_by_key(|&way| slots.get(way).and_then(rank))
+    }
+
+    /// All entries, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.keys.iter().zip(&self.slots).filter_map(|(key, slot)| key.as_ref().zip(slot.as_ref()))
     }
 
     /// Drops entries of a part of the table that were idle since `before_ns`.
     pub(crate) fn expire(&mut self, before_ns: u64) {
-        let part = self.slots.len().div_ceil(SWEEP_TICKS);
-        let start = self.sweep * part;
-        for slot in self.slots.iter_mut().skip(start).take(part) {
-            if slot.as_ref().is_some_and(|v| v.last_ns() < before_ns) {
-                *slot = None;
-                self.used -= 1;
+        let part = self.tags.len().div_ceil(SWEEP_TICKS);
+        let first = self.sweep * part;
+        for (set, tags) in self.tags.iter_mut().enumerate().skip(first).take(part) {
+            for (way, tag) in tags.iter_mut().enumerate().filter(|(_, tag)| **tag != 0) {
+                let Some(slot) = self.slots.get_mut(set * WAYS + way) else { continue };
+                if slot.as_ref().is_some_and(|v| v.last_ns() < before_ns) {
+                    (*slot, *tag) = (None, 0);
+                    self.used -= 1;
+                }
             }
         }
         self.sweep = (self.sweep + 1) % SWEEP_TICKS;

@@ -13,26 +13,17 @@ pub fn fits(port: u16, payload: &[u8], len: u32) -> Option<bool> {
         137 | 5353 | 5355 => is_dns_like(payload),
         138 => matches!(payload.first(), Some(0x10..=0x16)),
         161 | 162 => is_snmp(payload),
-        1900 => is_text(payload),
+        1900 => is_ssdp(payload),
         _ => return None,
     })
 }
 
-/// The name of the protocol that a port belongs to, for people.
+/// The port of such a protocol among a datagram's source and destination port; if both are one, the latter.
 #[must_use]
-pub const fn name(port: u16) -> &'static str {
-    match port {
-        67 | 68 => "DHCP",
-        69 => "TFTP",
-        123 => "NTP",
-        137 => "NetBIOS names",
-        138 => "NetBIOS datagrams",
-        161 | 162 => "SNMP",
-        1900 => "SSDP",
-        5353 => "mDNS",
-        5355 => "LLMNR",
-        _ => "none",
-    }
+pub fn port(ports: [u16; 2]) -> Option<u16> {
+    let is_known =
+        |port: &u16| matches!(port, 67..=69 | 123 | 137 | 138 | 161 | 162 | 546 | 547 | 1900 | 5353 | 5355);
+    ports.into_iter().rev().find(is_known)
 }
 
 /// RFC 1035 §4.1.1: twelve bytes, the last eight of which count records. More than 255 of a kind, or none at all, no
@@ -59,8 +50,13 @@ pub fn is_snmp(payload: &[u8]) -> bool {
     matches!(rest, [2, 1, 0..=3, ..] | [2, 2, 0, 0..=3, ..] | [2, 4, 0, 0, 0, 0..=3, ..])
 }
 
-fn is_text(payload: &[u8]) -> bool {
-    payload.iter().take(16).all(|b| matches!(b, b' '..=b'~' | b'\r' | b'\n' | b'\t' | 0))
+/// Lines of text that begin like HTTP's (UPnP device architecture 2.0 §1).
+fn is_ssdp(payload: &[u8]) -> bool {
+    let is_line = payload.iter().take(16).all(|b| matches!(b, b' '..=b'~' | b'\r' | b'\n' | b'\t' | 0));
+    let is_start = [&b"M-SEARCH "[..], b"NOTIFY ", b"HTTP/", b"GET ", b"POST ", b"UPDATE "]
+        .iter()
+        .any(|start| start.starts_with(payload.get(..start.len()).unwrap_or(payload)));
+    is_line && is_start
 }
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
 //! Dissectors: bytes become typed messages. They cope with anything, cut or hostile.
 
 pub mod dhcp;
+pub mod dhcpv6;
 pub mod dns;
 pub mod fixed;
 pub mod http;
 pub mod icmp;
 pub mod ntp;
+pub mod payload;
 pub mod protocol;
 pub mod smb;
+pub mod snmp;
 pub mod tls;
 
 use inspector_common::Class;
 
+use self::payload::Payload;
 use crate::observation::{Content, Head};
 
 /// Dissects a head by its class.
@@ -25,6 +29,7 @@ pub fn dissect<'a>(head: &Head<'a>) -> Content<'a> {
         | Class::Icmpv6Error
         | Class::Icmpv6Other => icmp::Message::parse(head).map_or(Content::Opaque, Content::Icmp),
         Class::Dns => dns::dissect(head),
+        Class::Tcp | Class::Udp => Payload::dissect(head).map_or(Content::Opaque, Content::Payload),
         _ => Content::Opaque,
     }
 }

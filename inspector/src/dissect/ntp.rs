@@ -76,6 +76,16 @@ impl<'a> Message<'a> {
         })
     }
 
+    /// The key's number of a message authentication code (RFC 5905 §7.3) behind a header without fields.
+    #[must_use]
+    pub fn key_id(&self) -> Option<[u8; 4]> {
+        if matches!(self.rest.len(), 20 | 24 | 36) && !is_field(self.rest) {
+            self.rest.first_chunk().copied()
+        } else {
+            None
+        }
+    }
+
     /// Its extension fields, as type and value. A trailing MAC, of 4, 20, 24, 28, 36, 52 or 68 bytes, ends them; bytes that are
     /// neither come as type `None`.
     pub fn extensions(&self) -> impl Iterator<Item = (Option<u16>, &'a [u8])> {

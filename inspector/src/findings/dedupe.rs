@@ -11,7 +11,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::hash::stable_hash;
-use super::{Finding, Peer, Scope, Severity};
+use super::{Finding, Mute, Peer, Scope, Severity};
 
 /// How long repeats of a reported finding are held back: 1 hour, in nanoseconds.
 pub const HOLD_OFF_NS: u64 = 3_600_000_000_000;
@@ -128,6 +128,7 @@ struct Entry {
 pub struct Deduper {
     hold_off_ns: u64,
     capacity: usize,
+    mutes: Vec<Mute>,
     entries: HashMap<FindingId, Entry>,
     by_age: BTreeSet<(u64, FindingId)>,
     /// Those of them whose last alert was held back.
@@ -150,6 +151,7 @@ impl Deduper {
         Self {
             hold_off_ns,
             capacity: capacity.max(1),
+            mutes: Vec::new(),
             entries: HashMap::new(),
             by_age: BTreeSet::new(),
             unsettled: BTreeSet::new(),
@@ -159,9 +161,19 @@ impl Deduper {
         }
     }
 
+    /// Holds back for good what one of these is about.
+    #[must_use]
+    pub fn muting(self, mutes: Vec<Mute>) -> Self {
+        Self { mutes, ..self }
+    }
+
     /// Takes a finding that a detector raised at `now_ns` of the source's clock, and gives it back if it is to
     /// be reported.
     pub fn admit(&mut self, finding: Finding, now_ns: u64) -> Option<Report> {
+        if self.mutes.iter().any(|mute| mute.covers(&finding)) {
+            *self.held_back.entry(finding.signature.detector).or_default() += 1;
+            return None;
+        }
         let id = FindingId::of(&finding.scope());
         let (first_ns, last_ns) = seen(&finding, now_ns);
         let Some(entry) = self.entries.get_mut(&id) else {
@@ -263,7 +275,7 @@ impl Deduper {
         &self.reported
     }
 
-    /// Findings held back, by detector.
+    /// Findings held back or muted, by detector.
     #[must_use]
     pub const fn held_back(&self) -> &BTreeMap<&'static str, u64> {
         &self.held_back

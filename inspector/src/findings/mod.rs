@@ -4,18 +4,22 @@ pub mod community_id;
 pub mod dedupe;
 pub(crate) mod excerpt;
 mod hash;
+pub mod mute;
 #[cfg(test)]
 pub(crate) mod sample;
 
 pub use dedupe::{Deduper, Occasion, Report};
 pub(crate) use hash::stable_hash;
+pub use mute::Mute;
 
 use std::net::IpAddr;
 
-use inspector_common::FlowKey;
+use inspector_common::{FlowKey, FlowRecord};
+use serde::{Deserialize, Serialize};
 
 /// How much a finding asks of the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// An observation: something that declares itself.
     Info,
@@ -153,6 +157,18 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// What the record of one direction says, its sender taken for the client.
+    #[must_use]
+    pub fn of_sender(record: &FlowRecord) -> Self {
+        Self {
+            packets_to_server: record.packets,
+            bytes_to_server: record.bytes,
+            first_ns: record.first_ns,
+            last_ns: record.last_ns,
+            ..Self::default()
+        }
+    }
+
     /// Adds one packet of `bytes` bytes on the wire.
     pub fn add(&mut self, to_server: bool, bytes: u32, time_ns: u64) {
         if self.packets_to_server + self.packets_to_client == 0 {

@@ -1,7 +1,12 @@
-//! Statistics of series, one a file: formula, reference, and a value computed by hand in its test.
+//! Statistics of series, one a file: formula, reference, and a value from elsewhere in its test.
 
 pub mod entropy;
+pub mod humps;
 pub mod modes;
+pub mod regularity;
 pub mod resultant;
+pub mod schedule;
+pub mod share;
+pub mod similarity;
 pub mod spread;
 pub mod von_neumann;

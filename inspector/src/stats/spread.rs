@@ -7,6 +7,8 @@ pub struct Spread {
     pub median: f64,
     /// Median absolute deviation from the median.
     pub mad: f64,
+    /// Distance of the quartiles, Q3 − Q1.
+    pub between_quartiles: f64,
     /// Bowley's skewness, (Q1 + Q3 − 2·Q2) / (Q3 − Q1): −1 to 1, and 0 where the quartiles agree.
     pub skew: f64,
 }
@@ -26,7 +28,7 @@ impl Spread {
         deviations.sort_by(f64::total_cmp);
         let range = third - first;
         let skew = if range > 0.0 { (first + third - 2.0 * median) / range } else { 0.0 };
-        Some(Self { median, mad: quantile(&deviations, 0.5)?, skew })
+        Some(Self { median, mad: quantile(&deviations, 0.5)?, between_quartiles: range, skew })
     }
 }
 
@@ -49,7 +51,7 @@ mod tests {
         // 1 2 4 8 16: quartiles 2, 4, 8; skew (2 + 8 − 8) / 6 = ⅓; deviations 0 2 3 4 12, median 3.
         let spread = Spread::of(&[16.0, 1.0, 4.0, 2.0, 8.0]).unwrap();
         assert!((spread.median - 4.0).abs() < 1e-12 && (spread.mad - 3.0).abs() < 1e-12);
-        assert!((spread.skew - 1.0 / 3.0).abs() < 1e-12);
+        assert!((spread.skew - 1.0 / 3.0).abs() < 1e-12 && (spread.between_quartiles - 6.0).abs() < 1e-12);
         // 1 2 3 4: median 2.5, between two values.
         assert!((Spread::of(&[1.0, 2.0, 3.0, 4.0]).unwrap().median - 2.5).abs() < 1e-12);
         assert_eq!(Spread::of(&[]), None);

@@ -96,13 +96,6 @@ impl Recall {
         Self { rows, covers: covers.len() as u64, false_alerts }
     }
 
-    /// Techniques whose channels were not all found at the default rate.
-    #[must_use]
-    pub fn missed(&self) -> Vec<Technique> {
-        let pairs = Technique::ALL.into_iter().zip(&self.rows);
-        pairs.filter(|(_, row)| row.found[0] < FLOWS).map(|(technique, _)| technique).collect()
-    }
-
     /// Covers without a channel on which something alerts.
     #[must_use]
     pub const fn false_alerts(&self) -> u64 {

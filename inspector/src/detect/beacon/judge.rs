@@ -1,8 +1,9 @@
 //! From a rhythm to a verdict.
 
 use super::rhythm::{Call, Rhythm};
-use super::{NAME, Thresholds};
+use super::{NAME, Prevalence, Thresholds};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject};
+use crate::stats::schedule;
 use crate::stats::spread::Spread;
 
 static BEACON: Signature = Signature {
@@ -13,6 +14,26 @@ static BEACON: Signature = Signature {
     pattern: "ET2 Event Occurrence",
     attack: "T1071",
     hint: "Find the program on the client that calls, and who else calls this server",
+};
+
+static STEERED: Signature = Signature {
+    id: 9_106_201,
+    rev: 1,
+    detector: NAME,
+    title: "Calls by a timer that report something new, are told nothing, and now and then something",
+    pattern: "ET2 Event Occurrence",
+    attack: "T1071",
+    hint: "A program on the client is steered from this server: if it is yours, allow the destination",
+};
+
+static HALF_OPEN: Signature = Signature {
+    id: 9_106_202,
+    rev: 1,
+    detector: NAME,
+    title: "Connections that a timer asks for and nobody takes up",
+    pattern: "ET2 Event Occurrence",
+    attack: "T1205",
+    hint: "The client's system never sees the answer: a program that makes its own packets sends these",
 };
 
 /// Ports that ordinary services listen on (IANA): calls to others have no ordinary explanation.
@@ -33,26 +54,29 @@ fn is_service(port: u16) -> bool {
 /// What a rhythm amounts to.
 #[derive(Debug)]
 pub(super) struct Verdict {
+    signature: &'static Signature,
     severity: Severity,
     score: f64,
     evidence: Vec<Evidence>,
 }
 
 impl Verdict {
-    pub(super) fn about(self, subject: Subject, rhythm: &Rhythm) -> Finding {
-        let Self { severity, score, evidence } = self;
+    /// The finding; an observation where many clients call the same destination.
+    pub(super) fn about(
+        self,
+        subject: Subject,
+        rhythm: &Rhythm,
+        prevalence: Prevalence,
+        limits: &Thresholds,
+    ) -> Finding {
+        let Self { signature, mut severity, mut score, mut evidence } = self;
+        evidence.push(measured("clients", prevalence.callers, Some(limits.callers), "hosts"));
+        if prevalence.is_common(limits) {
+            (severity, score) = (severity.min(Severity::Low), score.min(0.4));
+        }
         let estimated_bytes = rhythm.calls.iter().map(|call| call.sent).sum();
         let traffic = rhythm.traffic;
-        Finding {
-            signature: &BEACON,
-            subject,
-            severity,
-            score,
-            evidence,
-            estimated_bytes,
-            traffic,
-            tool: None,
-        }
+        Finding { signature, subject, severity, score, evidence, estimated_bytes, traffic, tool: None }
     }
 }
 
@@ -64,12 +88,19 @@ struct Regularity {
     bounded: f64,
     /// Distance of the further extreme from the median over that of the nearer.
     lopsided: f64,
+    /// Range over the distance of the quartiles.
+    evenness: f64,
+    /// Whether each call waits for the one before, rather than for its time on a schedule.
+    is_wait: bool,
     evidence: Vec<Evidence>,
 }
 
 impl Regularity {
     fn is_jittered(&self, limits: &Thresholds) -> bool {
-        self.jitter >= limits.jitter && self.lopsided <= limits.lopsided
+        self.jitter >= limits.jitter
+            && self.lopsided <= limits.lopsided
+            && self.evenness <= limits.evenness
+            && self.is_wait
     }
 
     fn is_timer(&self, limits: &Thresholds) -> bool {
@@ -89,8 +120,7 @@ fn measured(name: &'static str, value: f64, threshold: Option<f64>, unit: &'stat
 /// Whether the calls have a rhythm at all.
 fn regularity(rhythm: &Rhythm, limits: &Thresholds) -> Option<Regularity> {
     let intervals = rhythm.intervals();
-    let (first, last) = (rhythm.calls.first()?.begin_ns, rhythm.calls.last()?.begin_ns);
-    if intervals.len() < limits.intervals || last.saturating_sub(first) < limits.span_ns {
+    if intervals.len() < limits.intervals || rhythm.span_ns() < limits.span_ns {
         return None;
     }
     let spread = Spread::of(&intervals)?;
@@ -100,6 +130,8 @@ fn regularity(rhythm: &Rhythm, limits: &Thresholds) -> Option<Regularity> {
     let most = intervals.iter().copied().fold(spread.median, f64::max) - spread.median;
     let least = spread.median - intervals.iter().copied().fold(spread.median, f64::min);
     let lopsided = most.max(least) / most.min(least).max(f64::EPSILON);
+    let evenness = (most + least) / spread.between_quartiles.max(f64::EPSILON);
+    let waits = schedule::ratio(&rhythm.times()).unwrap_or(0.0);
     // The skew of a few microseconds says nothing.
     let is_even = spread.skew.abs() <= limits.skew || jitter <= limits.timer;
     if spread.median < limits.interval_s || bounded < limits.bounded || jitter > limits.widest || !is_even {
@@ -115,17 +147,23 @@ fn regularity(rhythm: &Rhythm, limits: &Thresholds) -> Option<Regularity> {
         ),
         measured("skew", spread.skew, Some(limits.skew), "ratio"),
         measured("longest_to_shortest", lopsided, Some(limits.lopsided), "ratio"),
+        measured("range_to_quartiles", evenness, Some(limits.evenness), "ratio"),
+        measured("drift_from_schedule", waits, Some(limits.waits), "ratio"),
         measured("intervals_near_median", bounded, Some(limits.bounded), "ratio"),
         measured("intervals", intervals.len() as f64, Some(limits.intervals as f64), "calls"),
     ];
-    Some(Regularity { spread, jitter, bounded, lopsided, evidence })
+    let is_wait = waits >= limits.waits;
+    Some(Regularity { spread, jitter, bounded, lopsided, evenness, is_wait, evidence })
 }
 
 /// Connections to one port of a server.
 pub(super) fn connections(rhythm: &Rhythm, port: u16, limits: &Thresholds) -> Option<Verdict> {
-    let regular = regularity(rhythm, limits)?;
     // The last call has only begun.
-    let done = rhythm.calls.get(..rhythm.calls.len() - 1)?;
+    let done = rhythm.calls.get(..rhythm.calls.len().checked_sub(1)?)?;
+    if let Some(verdict) = half_open(rhythm, done, limits) {
+        return Some(verdict);
+    }
+    let regular = regularity(rhythm, limits)?;
     let bytes = |of: fn(&Call) -> u64| done.iter().map(|call| of(call) as f64).collect::<Vec<_>>();
     let (sent, got) = (Spread::of(&bytes(|call| call.sent))?, Spread::of(&bytes(|call| call.got))?);
     let is_heard = sent.median > 0.0 || got.median > 0.0;
@@ -133,8 +171,17 @@ pub(super) fn connections(rhythm: &Rhythm, port: u16, limits: &Thresholds) -> Op
     if !is_heard || sent.median.max(got.median) > limits.call_bytes || sizes > limits.size_spread {
         return None;
     }
-    let is_alert = regular.is_jittered(limits) || (regular.is_timer(limits) && !is_service(port));
+    let is_alert =
+        regular.is_jittered(limits) || (regular.is_timer(limits) && regular.is_wait && !is_service(port));
     let mut verdict = verdict(&regular, is_alert);
+    if !is_alert
+        && regular.is_timer(limits)
+        && regular.is_wait
+        && let Some(evidence) = steered(done, limits)
+    {
+        (verdict.signature, verdict.severity, verdict.score) = (&STEERED, Severity::Medium, 0.6);
+        verdict.evidence.extend(evidence);
+    }
     verdict.evidence.extend([
         measured("bytes_sent", sent.median, Some(limits.call_bytes), "bytes"),
         measured("bytes_sent_spread", sizes, Some(limits.size_spread), "ratio"),
@@ -158,5 +205,61 @@ pub(super) fn questions(rhythm: &Rhythm, limits: &Thresholds) -> Option<Verdict>
 fn verdict(regular: &Regularity, is_alert: bool) -> Verdict {
     let severity = if is_alert { Severity::Medium } else { Severity::Low };
     let score = if is_alert { 0.6 + 0.3 * regular.score() * regular.bounded } else { 0.4 };
-    Verdict { severity, score, evidence: regular.evidence.clone() }
+    Verdict { signature: &BEACON, severity, score, evidence: regular.evidence.clone() }
+}
+
+/// Whether the client says something else each time, and the server nearly always the same, but for a few longer
+/// answers: orders. What polls asks the same and gets what is new; what reports is never told more.
+fn steered(done: &[Call], limits: &Thresholds) -> Option<[Evidence; 3]> {
+    let idle = most_frequent(done.iter().map(|call| call.got))?;
+    let share = |is: &dyn Fn(&Call) -> bool| {
+        done.iter().filter(|call| is(call)).count() as f64 / done.len().max(1) as f64
+    };
+    let (told_nothing, told) = (share(&|call| call.got == idle), share(&|call| call.got > idle));
+    let mut reports: Vec<u64> = done.iter().map(|call| call.sent).collect();
+    reports.sort_unstable();
+    reports.dedup();
+    let reports = reports.len() as f64;
+    let all = told_nothing + told;
+    let is_steered = idle > 0 && told_nothing >= limits.idle_answers && told > 0.0 && all > 0.98;
+    (is_steered && reports >= limits.reports).then(|| {
+        [
+            measured("answers_alike", told_nothing, Some(limits.idle_answers), "ratio"),
+            measured("longer_answers", told, Some(0.0), "ratio"),
+            measured("lengths_of_reports", reports, Some(limits.reports), "lengths"),
+        ]
+    })
+}
+
+fn most_frequent(values: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut sorted: Vec<u64> = values.collect();
+    sorted.sort_unstable();
+    sorted.chunk_by(|a, b| a == b).max_by_key(|run| run.len()).and_then(|run| run.first().copied())
+}
+
+/// Connections at equal intervals that the server takes and the client never goes on with. Health checks that stop there
+/// reset what they asked for; scanners don't come back by a timer.
+fn half_open(rhythm: &Rhythm, done: &[Call], limits: &Thresholds) -> Option<Verdict> {
+    let intervals = rhythm.intervals();
+    if intervals.len() < limits.half_open || !done.iter().all(Call::is_half_open) {
+        return None;
+    }
+    let spread = Spread::of(&intervals)?;
+    let off = |interval: &f64| (interval - spread.median).abs() / spread.median.max(f64::EPSILON);
+    let furthest = intervals.iter().map(off).fold(0.0, f64::max);
+    if spread.median < limits.interval_s || furthest > limits.timer {
+        return None;
+    }
+    let evidence = vec![
+        measured("interval", spread.median, Some(limits.interval_s), "seconds"),
+        measured("furthest_interval", furthest, Some(limits.timer), "ratio"),
+        measured("connections_not_taken_up", done.len() as f64, Some(limits.half_open as f64), "calls"),
+    ];
+    Some(Verdict { signature: &HALF_OPEN, severity: Severity::Medium, score: 0.6, evidence })
+}
+
+/// Messages without a connection: pings. What measures reachability does so by a timer; only what hides jitters.
+pub(super) fn messages(rhythm: &Rhythm, limits: &Thresholds) -> Option<Verdict> {
+    let regular = regularity(rhythm, limits)?;
+    regular.is_jittered(limits).then(|| verdict(&regular, true))
 }

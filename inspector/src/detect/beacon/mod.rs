@@ -1,23 +1,38 @@
 //! Calls home over hours: detector `beacon`.
 //!
-//! Ordinary software that asks for something again and again does so by a timer, to a fraction of a percent, or
-//! when somebody uses it, in gaps without a bound. A beacon that hides its timer adds jitter of its own: gaps
-//! spread evenly between two bounds around their median, which neither networks nor people make of intervals of
-//! seconds and more ([`judge`]). A beacon without jitter looks like ordinary polling: it is an observation unless
-//! its port is no service's, or it asks DNS for another name each time.
+//! Ordinary software that asks for something again and again does so by a timer, to a fraction of a percent, or on a
+//! schedule with a delay, or when somebody uses it, in gaps without a bound. A beacon that hides its timer adds jitter of
+//! its own: waits spread evenly between two bounds around their median, one after the other, which neither networks nor
+//! people nor schedules make of intervals of seconds and more ([`judge`]). A beacon without jitter looks like ordinary
+//! polling: it is an observation unless it waits from call to call and its port is no service's, or it asks DNS for another name each time, or it is
+//! steered: reports that differ, answers that don't, but for a few longer ones. And connections that a timer asks for and
+//! the client never takes up are no ordinary program's.
+//!
+//! Calls are connections, requests of HTTP in one, questions of DNS, and pings. Not seen: calls within one connection
+//! that are no HTTP, and calls over UDP but DNS. What many clients call is an observation at most, and what the operator
+//! [`Allowed`] is nothing.
 
+mod allowed;
 mod judge;
+mod prevalence;
 mod rhythm;
+mod saved;
 
 use std::net::IpAddr;
 
 use inspector_common::FlowKey;
+use inspector_common::head::reason;
 use inspector_common::parse::flag;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+pub use self::allowed::{Allowed, AllowedError};
+use self::prevalence::{Census, Destination, Prevalence};
 use self::rhythm::Rhythm;
 use super::Detector;
 use super::table::Table;
 use crate::dissect::dns::Message;
+use crate::dissect::http;
 use crate::findings::{Finding, Subject};
 use crate::observation::{Content, FlowUpdate, Observation, address};
 
@@ -26,8 +41,10 @@ pub const NAME: &str = "beacon";
 
 /// What it takes for a finding.
 ///
-/// Base rates are of the development corpus' benign captures, of which few last long enough: six with such
-/// intervals. RITA's experience counts for more (rita-legacy#117, #721): failed connections and telemetry.
+/// Few of the development corpus' benign captures last long enough: 30 intervals of one pair over 8 minutes are in five,
+/// which are two polls by a timer, browsing, a messenger and a proxy. So base rates are of made-up calls (150 runs of each
+/// kind, judged at each call of an hour or two), and RITA's experience counts for more (rita-legacy#117, #721): failed
+/// connections and telemetry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds {
     /// Intervals that are judged at the earliest. RITA asks for 23 connections a day.
@@ -48,12 +65,33 @@ pub struct Thresholds {
     /// How many times further the longest interval is from the median than the shortest, or the other way round.
     /// Spread evenly: about 1. A timer behind work of exponential length: 4.7 in 30.
     pub lopsided: f64,
+    /// Distance of the extremes over that of the quartiles at most. Spread evenly: 2. Normal: 3 and more, and 15 % of
+    /// made-up ones below this at some call of an hour; without this bound all.
+    pub evenness: f64,
+    /// Drift from a schedule ([`crate::stats::schedule`]) at least. Schedules with a random delay: 0.5, and 1 % above
+    /// this with 30 intervals. 4 % of waits fall short of it then, and 1 % of 60.
+    pub waits: f64,
     /// Share of the intervals within 45 % of the median. Base rate: 0.4 for browsing.
     pub bounded: f64,
     /// Bytes that a call sends and gets at most, as median: beacons that idle ask little and get little.
     pub call_bytes: f64,
     /// Deviation of bytes sent over their median at most. Base rate: 0.4 for browsing.
     pub size_spread: f64,
+    /// Share of answers of one length, for a steered timer, at least. Base rate: 1 for a status poll, which asks the
+    /// same each time too; 0.02 for a poll of news.
+    pub idle_answers: f64,
+    /// Lengths of its reports, at least.
+    pub reports: f64,
+    /// Intervals from which on connections that are not taken up are judged. Their least and largest lie within
+    /// `timer` of the median. Base rate: 0 of the corpus.
+    pub half_open: usize,
+    /// Clients that call a destination before it counts as common, and the share of all clients that they make up.
+    /// RITA lowers its score at half of the hosts, too.
+    pub callers: f64,
+    /// See `callers`.
+    pub common: f64,
+    /// Destinations that the operator expects calls to.
+    pub allowed: Vec<Allowed>,
     /// Share of DNS questions that were new names.
     pub new_names: f64,
     /// Pairs kept. One takes at most 3 KiB.
@@ -74,9 +112,17 @@ impl Default for Thresholds {
             timer: 0.01,
             skew: 0.4,
             lopsided: 2.0,
+            evenness: 2.4,
+            waits: 0.8,
             bounded: 0.95,
             call_bytes: 8192.0,
             size_spread: 0.1,
+            idle_answers: 0.8,
+            reports: 5.0,
+            half_open: 4,
+            callers: 5.0,
+            common: 0.5,
+            allowed: Vec::new(),
             new_names: 0.9,
             capacity: 4096,
             idle_ns: 2 * 3600 * SECOND,
@@ -85,7 +131,7 @@ impl Default for Thresholds {
 }
 
 /// Who calls whom: a service of a host, or a registered domain's name servers by way of any resolver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Pair {
     client: IpAddr,
     server: IpAddr,
@@ -101,6 +147,17 @@ impl Pair {
         let port = if to_server { key.dst_port } else { key.src_port };
         Self { client: address(client), server: address(server), port, protocol: key.protocol, domain: 0 }
     }
+
+    fn destination(&self) -> Destination {
+        // Of a domain, whichever resolver is asked.
+        let is_name = self.domain != 0;
+        (
+            if is_name { IpAddr::from([0, 0, 0, 0]) } else { self.server },
+            self.port,
+            self.protocol,
+            self.domain,
+        )
+    }
 }
 
 /// The detector.
@@ -108,44 +165,75 @@ impl Pair {
 pub struct Beacon {
     thresholds: Thresholds,
     pairs: Table<Pair, Rhythm>,
+    census: Census,
 }
 
 impl Beacon {
     /// A detector with an empty table.
     #[must_use]
     pub fn new(thresholds: Thresholds) -> Self {
-        let pairs = Table::new(thresholds.capacity);
-        Self { thresholds, pairs }
+        let (pairs, census) = (Table::new(thresholds.capacity), Census::new(thresholds.capacity));
+        Self { thresholds, pairs, census }
     }
 
-    /// A connection begins. A SYN from the port of the one before repeats it.
-    fn connection(&mut self, observation: &Observation<'_>) -> Option<Finding> {
-        let key = observation.key();
-        let rhythm = self.pairs.entry(Pair::of(key, true), Rhythm::default)?;
-        if !rhythm.begin_call(key.src_port, observation.time_ns()) {
+    fn is_allowed(&self, server: IpAddr) -> bool {
+        self.thresholds.allowed.iter().any(|allowed| allowed.has_server(server))
+    }
+
+    /// A connection begins, or a request in one. A SYN from the port of the one before repeats it.
+    fn connection(&mut self, observation: &Observation<'_>, is_request: bool) -> Option<Finding> {
+        let (key, now_ns) = (observation.key(), observation.time_ns());
+        let pair = Pair::of(key, true);
+        if self.is_allowed(pair.server) {
             return None;
         }
-        let finding = judge::connections(rhythm, key.dst_port, &self.thresholds)?;
-        Some(finding.about(Subject::of(key, true), rhythm))
+        let prevalence = self.census.note(pair.client, pair.destination(), now_ns);
+        let rhythm = self.pairs.entry(pair, Rhythm::default)?;
+        let is_call = if is_request {
+            rhythm.begin_request(key.src_port, now_ns)
+        } else {
+            rhythm.begin_call(key.src_port, now_ns)
+        };
+        let finding = if is_call { judge::connections(rhythm, key.dst_port, &self.thresholds) } else { None };
+        Some(finding?.about(Subject::of(key, true), rhythm, prevalence, &self.thresholds))
     }
 
     /// A question of DNS: a call where its name is not the one just asked for.
     fn question(&mut self, observation: &Observation<'_>, message: &Message<'_>) -> Option<Finding> {
         let name = name(message)?;
         let domain = psl::domain_str(&name)?;
-        let key = observation.key();
+        let (key, now_ns) = (observation.key(), observation.time_ns());
         let pair = Pair { domain: hash(domain.as_bytes()), ..Pair::of(key, true) };
+        if self.is_allowed(pair.server)
+            || self.thresholds.allowed.iter().any(|allowed| allowed.has_name(&name))
+        {
+            return None;
+        }
+        let prevalence = self.census.note(pair.client, pair.destination(), now_ns);
         let rhythm = self.pairs.entry(pair, Rhythm::default)?;
-        if !rhythm.begin_question(
-            hash(name.as_bytes()),
-            observation.time_ns(),
-            observation.head.payload_len(),
-        ) {
+        if !rhythm.begin_question(hash(name.as_bytes()), now_ns, observation.head.payload_len()) {
             return None;
         }
         let finding = judge::questions(rhythm, &self.thresholds)?;
         let subject = Subject { domain: Some(domain.to_owned()), client_port: 0, ..Subject::of(key, true) };
-        Some(finding.about(subject, rhythm))
+        Some(finding.about(subject, rhythm, prevalence, &self.thresholds))
+    }
+
+    /// A ping.
+    fn ping(&mut self, observation: &Observation<'_>) -> Option<Finding> {
+        let (key, now_ns) = (observation.key(), observation.time_ns());
+        let pair = Pair { port: 0, ..Pair::of(key, true) };
+        if self.is_allowed(pair.server) {
+            return None;
+        }
+        let prevalence = self.census.note(pair.client, pair.destination(), now_ns);
+        let rhythm = self.pairs.entry(pair, Rhythm::default)?;
+        if !rhythm.begin_message(now_ns, observation.head.payload_len()) {
+            return None;
+        }
+        let finding = judge::messages(rhythm, &self.thresholds)?;
+        let subject = Subject { client_port: 0, ..Subject::of(key, true) };
+        Some(finding.about(subject, rhythm, prevalence, &self.thresholds))
     }
 }
 
@@ -154,6 +242,10 @@ fn name(message: &Message<'_>) -> Option<String> {
     let question = message.question.filter(|_| !message.is_response())?;
     let labels: Vec<_> = question.name.labels().collect();
     Some(str::from_utf8(&labels.join(&b'.')).ok()?.to_ascii_lowercase())
+}
+
+fn is_request(payload: &[u8]) -> bool {
+    http::Message::parse(payload).is_some_and(|message| matches!(message.start, http::Start::Request { .. }))
 }
 
 /// FNV-1a: only for telling names of one client apart.
@@ -167,12 +259,20 @@ impl Detector for Beacon {
     }
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
-        let flags = observation.head.meta.tcp_flags;
-        if let Content::Dns(message) = &observation.content {
-            findings.extend(self.question(observation, message));
-        } else if observation.key().protocol == 6 && flags & (flag::SYN | flag::ACK) == flag::SYN {
-            findings.extend(self.connection(observation));
-        }
+        let head = &observation.head;
+        let found = match &observation.content {
+            Content::Dns(message) => self.question(observation, message),
+            Content::Icmp(message) if message.is_echo_request() => self.ping(observation),
+            _ if observation.key().protocol != 6 => None,
+            _ if head.meta.tcp_flags & (flag::SYN | flag::ACK) == flag::SYN => {
+                self.connection(observation, false)
+            }
+            _ if head.has_reason(reason::MESSAGE) && is_request(head.payload()) => {
+                self.connection(observation, true)
+            }
+            _ => None,
+        };
+        findings.extend(found);
     }
 
     fn flow(&mut self, update: &FlowUpdate<'_>, _: &mut Vec<Finding>) {
@@ -188,11 +288,27 @@ impl Detector for Beacon {
     }
 
     fn tick(&mut self, now_ns: u64) {
-        self.pairs.expire(now_ns.saturating_sub(self.thresholds.idle_ns));
+        let before_ns = now_ns.saturating_sub(self.thresholds.idle_ns);
+        self.pairs.expire(before_ns);
+        self.census.expire(before_ns);
     }
 
     fn occupancy(&self) -> (usize, usize) {
         self.pairs.occupancy()
+    }
+
+    fn save(&self, wall_offset_ns: i64) -> Option<Value> {
+        Some(saved::save(&self.pairs, wall_offset_ns))
+    }
+
+    fn restore(&mut self, saved: Value, wall_offset_ns: i64) -> Result<(), serde_json::Error> {
+        for (pair, rhythm) in saved::read(saved, wall_offset_ns)? {
+            self.census.note(pair.client, pair.destination(), rhythm.traffic.last_ns);
+            if let Some(entry) = self.pairs.entry(pair, Rhythm::default) {
+                *entry = rhythm;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,21 +1,38 @@
 //! When one side called the other, and how much was said.
 
 use inspector_common::FlowRecord;
+use inspector_common::parse::flag;
 
 use crate::detect::table::Entry;
 use crate::findings::Traffic;
 
 /// Calls that are kept.
-const KEPT: usize = 128;
+pub(super) const KEPT: usize = 128;
 /// Calls closer together are one: a page fetched over several connections, A and AAAA of one name.
-const ONE_CALL_NS: u64 = 1_000_000_000;
+const ONE_CALL_NS: i64 = 1_000_000_000;
+
+/// Where the last call lies further ahead than this, the clock was set back since: nothing can be said of intervals.
+const CLOCK_SET_NS: i64 = 60_000_000_000;
 
 /// One call: when it began and what it carried.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Call {
-    pub(super) begin_ns: u64,
+    /// Nanoseconds; of the wall clock in a file, else of the source's clock. Negative: before that clock began.
+    pub(super) begin_ns: i64,
     pub(super) sent: u64,
     pub(super) got: u64,
+    /// TCP flags of all that each side sent.
+    pub(super) client_flags: u8,
+    pub(super) server_flags: u8,
+    /// Whether nobody watched between the call before and this one.
+    pub(super) is_after_break: bool,
+}
+
+impl Call {
+    /// Whether the server took the connection and the client then said nothing at all, not even that it won't.
+    pub(super) fn is_half_open(&self) -> bool {
+        self.client_flags == flag::SYN && self.server_flags == flag::SYN | flag::ACK
+    }
 }
 
 /// The calls of a pair.
@@ -23,12 +40,16 @@ pub(super) struct Call {
 pub(super) struct Rhythm {
     pub(super) calls: Vec<Call>,
     /// Port of the client in the last call, or hash of the last name.
-    last: u64,
+    pub(super) last: u64,
     /// Hashes of the names asked for.
-    names: Vec<u64>,
+    pub(super) names: Vec<u64>,
     pub(super) new_names: u32,
     pub(super) questions: u32,
     pub(super) traffic: Traffic,
+    /// What the connection had carried when the last call began.
+    pub(super) base: [u64; 2],
+    /// Whether the next call comes after a break.
+    pub(super) is_after_break: bool,
 }
 
 impl Entry for Rhythm {
@@ -46,7 +67,31 @@ impl Rhythm {
     pub(super) fn begin_call(&mut self, client_port: u16, now_ns: u64) -> bool {
         let is_repeat = self.last == u64::from(client_port) + 1;
         self.last = u64::from(client_port) + 1;
-        !is_repeat && self.begin(now_ns, 0)
+        if is_repeat {
+            return false;
+        }
+        self.base = [0; 2];
+        self.begin(now_ns, 0)
+    }
+
+    /// Notes a request in a connection that may have carried others; whether it is a call by itself.
+    pub(super) fn begin_request(&mut self, client_port: u16, now_ns: u64) -> bool {
+        let is_open = self.last == u64::from(client_port) + 1;
+        self.last = u64::from(client_port) + 1;
+        let carried = self.calls.last().map_or([0; 2], |call| [call.sent, call.got]);
+        let is_call = self.begin(now_ns, 0);
+        if is_call && is_open {
+            self.base = [self.base[0] + carried[0], self.base[1] + carried[1]];
+        } else if !is_open {
+            self.base = [0; 2];
+        }
+        is_call
+    }
+
+    /// Notes a message without a connection, of `len` bytes; whether it is a call by itself.
+    pub(super) fn begin_message(&mut self, now_ns: u64, len: u32) -> bool {
+        self.traffic.add(true, len, now_ns);
+        self.begin(now_ns, u64::from(len))
     }
 
     /// Notes a question of DNS of `len` bytes.
@@ -74,13 +119,18 @@ impl Rhythm {
             self.traffic.first_ns = now_ns;
         }
         self.traffic.last_ns = self.traffic.last_ns.max(now_ns);
-        if self.calls.last().is_some_and(|call| now_ns.saturating_sub(call.begin_ns) < ONE_CALL_NS) {
+        let begin_ns = i64::try_from(now_ns).unwrap_or(i64::MAX);
+        if self.calls.last().is_some_and(|call| call.begin_ns.saturating_sub(begin_ns) > CLOCK_SET_NS) {
+            self.calls.clear();
+        }
+        if self.calls.last().is_some_and(|call| begin_ns.saturating_sub(call.begin_ns) < ONE_CALL_NS) {
             return false;
         }
         if self.calls.len() >= KEPT {
             self.calls.remove(0);
         }
-        self.calls.push(Call { begin_ns: now_ns, sent, got: 0 });
+        let is_after_break = std::mem::take(&mut self.is_after_break);
+        self.calls.push(Call { begin_ns, sent, is_after_break, ..Call::default() });
         true
     }
 
@@ -92,21 +142,38 @@ impl Rhythm {
         let Some(call) = self.calls.last_mut() else { return };
         if to_server {
             self.traffic.packets_to_server += record.packets * u64::from(call.sent == 0);
-            self.traffic.bytes_to_server += record.payload_bytes.saturating_sub(call.sent);
-            call.sent = record.payload_bytes;
+            let sent = record.payload_bytes.saturating_sub(self.base[0]);
+            self.traffic.bytes_to_server += sent.saturating_sub(call.sent);
+            (call.sent, call.client_flags) = (sent, record.tcp_flags);
         } else {
             self.traffic.packets_to_client += record.packets * u64::from(call.got == 0);
-            self.traffic.bytes_to_client += record.payload_bytes.saturating_sub(call.got);
-            call.got = record.payload_bytes;
+            let got = record.payload_bytes.saturating_sub(self.base[1]);
+            self.traffic.bytes_to_client += got.saturating_sub(call.got);
+            (call.got, call.server_flags) = (got, record.tcp_flags);
         }
     }
 
-    /// Seconds between calls.
+    /// Seconds between calls, but for those that nobody watched between.
     pub(super) fn intervals(&self) -> Vec<f64> {
         let gap = |pair: &[Call]| match pair {
-            [a, b] => b.begin_ns.saturating_sub(a.begin_ns) as f64 / 1e9,
-            _ => 0.0,
+            [a, b] if !b.is_after_break => Some(b.begin_ns.saturating_sub(a.begin_ns) as f64 / 1e9),
+            _ => None,
         };
-        self.calls.windows(2).map(gap).collect()
+        self.calls.windows(2).filter_map(gap).collect()
+    }
+
+    /// When the calls of the longest stretch without a break began, seconds after its first.
+    pub(super) fn times(&self) -> Vec<f64> {
+        let stretches = self.calls.chunk_by(|_, next| !next.is_after_break);
+        let longest = stretches.max_by_key(|stretch| stretch.len()).unwrap_or_default();
+        let first_ns = longest.first().map_or(0, |call| call.begin_ns);
+        longest.iter().map(|call| call.begin_ns.saturating_sub(first_ns) as f64 / 1e9).collect()
+    }
+
+    /// How long the calls span, nanoseconds.
+    pub(super) fn span_ns(&self) -> u64 {
+        let (first, last) = (self.calls.first(), self.calls.last());
+        let span = first.zip(last).map_or(0, |(first, last)| last.begin_ns.saturating_sub(first.begin_ns));
+        u64::try_from(span).unwrap_or(0)
     }
 }

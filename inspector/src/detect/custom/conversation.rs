@@ -5,9 +5,10 @@ use inspector_common::head::reason;
 
 use super::Thresholds;
 use super::framing::Framing;
-use super::randomness::{self, is_random};
+use crate::detect::noise;
 use crate::detect::table::Entry;
-use crate::dissect::protocol::{self, Kind, Message};
+use crate::dissect::payload::Payload;
+use crate::dissect::protocol::Kind;
 use crate::findings::Traffic;
 use crate::observation::Head;
 
@@ -81,6 +82,7 @@ const TCP: u8 = 6;
 const SYN: u8 = 2;
 const ACK: u8 = 16;
 const OPENVPN: u16 = 1194;
+const TEREDO: u16 = 3544;
 
 impl Conversation {
     /// A flow whose first head this is.
@@ -119,28 +121,26 @@ impl Conversation {
     }
 
     /// Looks at one packet.
-    pub(super) fn add(&mut self, head: &Head<'_>) -> Told {
+    pub(super) fn add(&mut self, head: &Head<'_>, payload: Option<&Payload<'_>>) -> Told {
         self.last_ns = self.last_ns.max(head.meta.time_ns);
         let i = self.side(&head.meta.key);
         if head.meta.tcp_flags & SYN != 0 {
             self.starts[i] = number(head, 4).map(|number| number.wrapping_add(1));
         }
-        let (bytes, len) = (head.payload(), head.payload_len());
-        if self.is_known || len == 0 || bytes.is_empty() {
+        let Some(payload) = payload.filter(|_| !self.is_known) else {
             return Told::Nothing;
-        }
-        let is_tcp = self.key.protocol == TCP;
-        if is_tcp && !self.is_whole(head, i) {
+        };
+        if self.key.protocol == TCP && !self.is_whole(head, i) {
             // What it began like is not known, and nothing more is asked.
             self.is_known = true;
             return Told::Nothing;
         }
-        let message = Message { bytes, len, is_tcp, ports: [head.meta.key.src_port, head.meta.key.dst_port] };
+        let (bytes, len) = (payload.message.bytes, payload.message.len);
         let Some(side) = self.sides.get_mut(i) else {
             return Told::Nothing;
         };
         if side.judged + side.short < 4
-            && let Some(protocol) = protocol::recognise(&message)
+            && let Some(protocol) = payload.protocol()
         {
             self.is_known = true;
             return if protocol.kind == Kind::PeerToPeer { Told::PeerToPeer } else { Told::Nothing };
@@ -149,17 +149,17 @@ impl Conversation {
             // It comes once more.
             return Told::Nothing;
         }
-        if !is_tcp && super::inner::is_stranger(bytes, len) {
+        if super::inner::is_stranger(bytes, len) && !is_teredo(&self.key) {
             side.inner += 1;
             return Told::Evidence;
         }
-        if bytes.len() < randomness::LEAST {
+        if bytes.len() < noise::LEAST {
             side.short += 1;
             return Told::Nothing;
         }
         side.judged += 1;
         side.framing.add(bytes, len);
-        if !is_random(bytes) {
+        if !noise::is_uniform(bytes) {
             return Told::Nothing;
         }
         side.random += 1;
@@ -218,6 +218,11 @@ impl Conversation {
             last_ns: self.last_ns,
         }
     }
+}
+
+/// IPv6 in UDP that says what it is by its port (RFC 4380).
+const fn is_teredo(key: &FlowKey) -> bool {
+    key.src_port == TEREDO || key.dst_port == TEREDO
 }
 
 impl Entry for Conversation {

@@ -10,7 +10,6 @@ mod conversation;
 mod framing;
 mod inner;
 mod opening;
-mod randomness;
 mod raw;
 
 #[cfg(test)]
@@ -20,13 +19,12 @@ use inspector_common::{Class, FlowKey};
 
 use self::conversation::{Conversation, Told, Verdict};
 use self::opening::Opening;
-pub(crate) use self::randomness::is_random as looks_random;
 use self::raw::Raw;
 use super::Detector;
 use super::pairing::Link;
 use super::table::{Entry, Table};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject};
-use crate::observation::{FlowUpdate, Head, Observation};
+use crate::observation::{FlowUpdate, Observation};
 
 /// Name of the detector.
 pub const NAME: &str = "custom-protocol";
@@ -45,7 +43,7 @@ static INNER: Signature = Signature {
     id: 9_104_001,
     rev: 1,
     detector: NAME,
-    title: "Tunnel inside UDP without a tunnel's header",
+    title: "Tunnel inside UDP or TCP without a tunnel's header",
     pattern: "EN5 Feature Structure Modulation",
     attack: "T1572",
     hint: "Find the process that holds this port; ask who runs the far end",
@@ -164,7 +162,8 @@ impl CustomProtocol {
         }
     }
 
-    fn conversation(&mut self, head: &Head<'_>, findings: &mut Vec<Finding>) {
+    fn conversation(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        let head = &observation.head;
         let key = &head.meta.key;
         if is_elsewhere(key) {
             return;
@@ -172,7 +171,7 @@ impl CustomProtocol {
         let Some(conversation) = self.flows.entry(Link::of(key), || Conversation::new(head)) else {
             return;
         };
-        match conversation.add(head) {
+        match conversation.add(head, observation.payload()) {
             Told::Nothing => return,
             Told::PeerToPeer => {
                 for host in [key.src, key.dst] {
@@ -265,7 +264,7 @@ impl Detector for CustomProtocol {
                     findings.extend(opening.judge(head, &self.thresholds));
                 }
             }
-            Class::Tcp | Class::Udp => self.conversation(head, findings),
+            Class::Tcp | Class::Udp => self.conversation(observation, findings),
             class if raw::is_raw(head, class) => {
                 if let Some(raw) = self.raws.entry(Link::hosts(key), || Raw::new(head)) {
                     raw.add(head);

@@ -4,6 +4,7 @@ use inspector_common::FlowKey;
 
 use super::answer::Answer;
 use super::question::News;
+use super::thresholds::Thresholds;
 use crate::detect::table::Entry;
 use crate::findings::{Severity, Traffic};
 
@@ -14,6 +15,10 @@ pub(super) const SLOW_SECONDS: f64 = 1800.0;
 /// Least new bytes of a name that counts as data in the slow sums; a slow channel cannot afford shorter ones,
 /// and nodes of delivery networks, hosts and users are mostly shorter.
 const DATA_NAME_BYTES: f64 = 16.0;
+/// Least new bytes of a name that counts in the slow sums of short ones: more than words and numbers have.
+const SHORT_NAME_BYTES: f64 = 7.0;
+/// Names of one domain that look like data and count among those that a client spreads over domains.
+const CODES_FOR_CLIENT: u32 = 32;
 /// Share that a look-up of an address or hash counts in the fast sums; in the slow ones it counts nothing.
 const LOOKUP_SHARE: f64 = 1.0 / 16.0;
 
@@ -35,6 +40,15 @@ pub(super) struct Fading {
     pub(super) new_answers: f64,
     /// Distinct addresses that no host can have.
     pub(super) impossible: f64,
+    /// New names of any length that count for something, and their bytes.
+    pub(super) short_names: f64,
+    pub(super) short_bytes: f64,
+    /// Answers with addresses to a name asked for the first time, and those in which all were far from any before.
+    pub(super) firsts: f64,
+    pub(super) far_firsts: f64,
+    /// The same for names that had been answered before.
+    pub(super) repeats: f64,
+    pub(super) far_repeats: f64,
 }
 
 impl Fading {
@@ -56,9 +70,29 @@ impl Fading {
             answers,
             new_answers,
             impossible,
+            short_names,
+            short_bytes,
+            firsts,
+            far_firsts,
+            repeats,
+            far_repeats,
         } = self;
-        for sum in [name_bytes, names, rare_names, rare_bytes, answer_bytes, answers, new_answers, impossible]
-        {
+        for sum in [
+            name_bytes,
+            names,
+            rare_names,
+            rare_bytes,
+            answer_bytes,
+            answers,
+            new_answers,
+            impossible,
+            short_names,
+            short_bytes,
+            firsts,
+            far_firsts,
+            repeats,
+            far_repeats,
+        ] {
             *sum *= keep;
         }
     }
@@ -81,6 +115,8 @@ pub(super) struct Account {
     pub(super) names: u64,
     pub(super) wire_bytes: f64,
     pub(super) lookups: u64,
+    /// Names that look like data.
+    codes: u32,
     /// Most new bytes of one name, and of one with characters that no host name has.
     pub(super) longest: f64,
     pub(super) strangest: f64,
@@ -106,6 +142,7 @@ impl Account {
             names: 0,
             wire_bytes: 0.0,
             lookups: 0,
+            codes: 0,
             longest: 0.0,
             strangest: 0.0,
             name_total: 0.0,
@@ -144,10 +181,22 @@ impl Account {
             self.slow.names += 1.0;
             self.slow.name_bytes += news.bytes;
         }
+        if !news.is_lookup && news.bytes >= SHORT_NAME_BYTES {
+            self.slow.short_names += 1.0;
+            self.slow.short_bytes += news.bytes;
+        }
         if is_rare {
             self.slow.rare_names += 1.0;
             self.slow.rare_bytes += news.bytes;
         }
+    }
+
+    /// Whether a name with so many new bytes is one that looks like data, and one of the account's first: with more of
+    /// them the domain is judged by itself.
+    pub(super) fn counts_for_client(&mut self, bytes: f64, thresholds: &Thresholds) -> bool {
+        let is_code = bytes >= thresholds.code_name_bytes;
+        self.codes = self.codes.saturating_add(u32::from(is_code));
+        is_code && self.codes <= CODES_FOR_CLIENT
     }
 
     /// Adds a record of an answer to a name that `is_lookup` or not.
@@ -162,6 +211,14 @@ impl Account {
             self.slow.answer_bytes += bytes;
             self.answer_total += bytes;
         }
+    }
+
+    /// Adds an answer that holds addresses: whether its name `is_known`, and all of them are far from those before.
+    pub(super) fn add_addresses(&mut self, is_known: bool, is_far: bool) {
+        let Fading { firsts, far_firsts, repeats, far_repeats, .. } = &mut self.slow;
+        let (all, far) = if is_known { (repeats, far_repeats) } else { (firsts, far_firsts) };
+        *all += 1.0;
+        *far += f64::from(u8::from(is_far));
     }
 
     /// Distinct names for each message of the direction that more was seen of.

@@ -24,9 +24,9 @@ pub(super) static ALIEN: Signature = Signature {
 /// Data in EDNS options.
 pub(super) static EDNS: Signature = Signature {
     id: 9_100_105,
-    rev: 1,
+    rev: 2,
     detector: "dns-volume",
-    title: "Covert channel in EDNS options",
+    title: "Covert channel in EDNS options or behind DNS messages",
     pattern: "EN4.1 Reserved/Unused State/Value Modulation",
     attack: "T1071.004",
     hint: "Find out what adds this option; a resolver of your own does not forward unknown options",
@@ -180,7 +180,7 @@ impl Pair {
 
     /// Adds an EDNS option, if it is one that has no business to change.
     pub(super) fn add_option(&mut self, option: EdnsOption<'_>, scope: u64, seen: &mut Seen, now_ns: u64) {
-        if !may_carry(option) {
+        if !may_carry(option, self.to_server) {
             return;
         }
         let elapsed = now_ns.saturating_sub(self.options_ns);
@@ -242,15 +242,41 @@ impl Pair {
     }
 }
 
-/// Options whose data must not change from query to query: those without a standard, and padding that is not
-/// zero (RFC 7830). Cookies, client subnets, key tags, error texts and the like change by design.
-fn may_carry(option: EdnsOption<'_>) -> bool {
-    const PADDING: u16 = 12;
-    match option.code {
-        PADDING => option.data.iter().any(|byte| *byte != 0),
-        0..=19 => false,
-        _ => !option.data.is_empty(),
+/// What goes behind a message in its datagram is accounted like an option with a code that no assignment can have.
+pub(super) const BEHIND: u16 = u16::MAX;
+
+/// Options whose data must not change from query to query: those without a standard, padding that is not zero
+/// (RFC 7830), and those that break theirs. Cookies, client subnets, key tags, error texts and the like change by
+/// design, and are left alone if they look like what they are.
+fn may_carry(option: EdnsOption<'_>, is_query: bool) -> bool {
+    let data = option.data;
+    if data.iter().all(|byte| *byte == 0) {
+        return false;
     }
+    match option.code {
+        // Name server identifier (RFC 5001), empty in queries and the same from each server; padding.
+        3 | 12 => true,
+        // Client subnet (RFC 7871): as many bytes of an address as its length says.
+        8 => !is_subnet(data),
+        // Expiry (RFC 7314), cookie (RFC 7873), keep-alive (RFC 7828).
+        9 => data.len() != 4,
+        10 => !matches!(data.len(), 8 | 16..=40),
+        11 => data.len() != 2,
+        // Extended error (RFC 8914): a code and text, in responses.
+        15 => is_query || std::str::from_utf8(data.get(2..).unwrap_or_default()).is_err(),
+        0..=19 => false,
+        _ => true,
+    }
+}
+
+fn is_subnet(data: &[u8]) -> bool {
+    let [0, family, source, _, address @ ..] = data else { return false };
+    let most = match family {
+        1 => 32,
+        2 => 128,
+        _ => return data.len() == 4,
+    };
+    *source <= most && address.len() == usize::from(source.div_ceil(8))
 }
 
 impl Entry for Pair {

@@ -34,6 +34,8 @@ pub(super) struct Answer {
     pub(super) bytes: f64,
     /// Whether it is an address that no host can have.
     pub(super) is_impossible: bool,
+    /// For an address: whether nothing near it was in an answer of the domain before.
+    pub(super) is_far: Option<bool>,
 }
 
 impl Answer {
@@ -62,6 +64,7 @@ impl Answer {
             is_new,
             bytes: if is_new { f64::from(record.rdlength) * share } else { 0.0 },
             is_impossible: is_new && is_impossible(record),
+            is_far: network(record).map(|network| seen.insert(hash(mix(scope, 5), network))),
         })
     }
 
@@ -73,7 +76,19 @@ impl Answer {
                 bytes += information(label);
             }
         }
-        Self { is_data: true, is_new: bytes > 0.0, bytes, is_impossible: false }
+        Self { is_data: true, is_new: bytes > 0.0, bytes, is_impossible: false, is_far: None }
+    }
+}
+
+/// The network that an address is in: its first 16 bits (IPv4) or 48 (IPv6, what a site has). A domain's hosts are
+/// in few of them. Loopback and all zeros are verdicts of lists and filters, not addresses.
+fn network<'a>(record: &Record<'a>) -> Option<&'a [u8]> {
+    match (record.kind, record.rdata) {
+        (kind::A, [0 | 127, ..]) => None,
+        (kind::A, rdata) if rdata.len() == 4 => rdata.get(..2),
+        (kind::AAAA, rdata) if rdata.len() == 16 && rdata.starts_with(&[0; 8]) => None,
+        (kind::AAAA, rdata) if rdata.len() == 16 => rdata.get(..6),
+        _ => None,
     }
 }
 

@@ -2,6 +2,20 @@
 
 use super::question::{Qname, suffix_hash};
 
+/// A suffix that is no name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no name; write a domain like example.org, which covers all names under it")]
+pub struct SuffixError(String);
+
+/// Whether a text is a name: labels of 1 to 63 letters, digits, hyphens and underscores.
+fn is_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        matches!(label.len(), 1..=63)
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    text.len() <= 254 && text.trim_matches('.').split('.').all(is_label)
+}
+
 /// The built-in list: one suffix a line, `#` begins a comment.
 pub const BUILT_IN: &str = include_str!("benign_suffixes.txt");
 
@@ -41,6 +55,18 @@ impl BenignSuffixes {
             }
         }
         self
+    }
+
+    /// Adds an operator's suffixes.
+    ///
+    /// # Errors
+    /// One of them is no name.
+    pub fn extended<'a>(self, suffixes: impl IntoIterator<Item = &'a str>) -> Result<Self, SuffixError> {
+        let names: Vec<_> = suffixes.into_iter().collect();
+        match names.iter().find(|suffix| !is_name(suffix)) {
+            Some(wrong) => Err(SuffixError((*wrong).to_owned())),
+            None => Ok(self.with(names)),
+        }
     }
 
     /// Whether the list has the suffix with this hash.

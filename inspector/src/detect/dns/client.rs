@@ -2,7 +2,7 @@
 
 use inspector_common::FlowKey;
 
-use super::account::FAST_SECONDS;
+use super::account::{FAST_SECONDS, SLOW_SECONDS};
 use super::judge::{NAMES, whole};
 use super::thresholds::Thresholds;
 use crate::detect::table::Entry;
@@ -23,6 +23,10 @@ pub(super) struct Client {
     spread_names: f64,
     spread_bytes: f64,
     spread_total: f64,
+    /// Names that look like data, in whichever domain, and their bytes, in half an hour.
+    codes: f64,
+    code_bytes: f64,
+    code_total: f64,
     traffic: Traffic,
     reported: Option<f64>,
 }
@@ -38,6 +42,9 @@ impl Client {
             let keep = (seconds / FAST_SECONDS).exp();
             self.spread_names *= keep;
             self.spread_bytes *= keep;
+            let keep = (seconds / SLOW_SECONDS).exp();
+            self.codes *= keep;
+            self.code_bytes *= keep;
         }
     }
 
@@ -75,23 +82,69 @@ impl Client {
             return None;
         }
         self.reported = Some(self.spread_total);
+        let evidence = |name, value, threshold, unit| Evidence { name, value, threshold, unit };
+        let measured = vec![
+            evidence("spread_name_bytes", self.spread_bytes, Some(threshold), "bytes"),
+            evidence("new_domains", self.spread_names, Some(SPREAD_DOMAINS), "domains"),
+            evidence("window_seconds", FAST_SECONDS, None, "seconds"),
+        ];
+        let score = self.spread_bytes / (self.spread_bytes + 0.5 * threshold);
+        Some(self.finding(key, to_server, score, measured, self.spread_total))
+    }
+
+    /// Adds a name that looks like data, in whichever domain; judges whether such names carry data.
+    pub(super) fn add_code(
+        &mut self,
+        bytes: f64,
+        key: &FlowKey,
+        to_server: bool,
+        wire_len: u32,
+        t: &Thresholds,
+    ) -> Option<Finding> {
+        self.traffic.add(to_server, wire_len, self.at_ns);
+        self.codes += 1.0;
+        self.code_bytes += bytes;
+        self.code_total += bytes;
+        let hosts = self.hosts(t);
+        let (names, threshold) = (t.code_names * hosts, t.code_bytes * hosts);
+        if self.codes < names || self.code_bytes < threshold {
+            return None;
+        }
+        if self.reported.is_some_and(|then| self.code_total < then * 2.0) {
+            return None;
+        }
+        self.reported = Some(self.code_total);
+        let evidence = |name, value, threshold, unit| Evidence { name, value, threshold, unit };
+        let measured = vec![
+            evidence("code_name_bytes", self.code_bytes, Some(threshold), "bytes"),
+            evidence("code_names", self.codes, Some(names), "names"),
+            evidence("domains", self.domains, None, "domains"),
+            evidence("window_seconds", SLOW_SECONDS, None, "seconds"),
+        ];
+        let score = self.code_bytes / (self.code_bytes + 0.5 * threshold);
+        Some(self.finding(key, to_server, score, measured, self.code_total))
+    }
+
+    fn finding(
+        &self,
+        key: &FlowKey,
+        to_server: bool,
+        score: f64,
+        evidence: Vec<Evidence>,
+        total: f64,
+    ) -> Finding {
         let mut subject = Subject::of(key, to_server);
         subject.client_port = 0;
-        let evidence = |name, value, threshold, unit| Evidence { name, value, threshold, unit };
-        Some(Finding {
+        Finding {
             signature: &NAMES,
             subject,
             severity: Severity::Medium,
-            score: self.spread_bytes / (self.spread_bytes + 0.5 * threshold),
-            evidence: vec![
-                evidence("spread_name_bytes", self.spread_bytes, Some(threshold), "bytes"),
-                evidence("new_domains", self.spread_names, Some(SPREAD_DOMAINS), "domains"),
-                evidence("window_seconds", FAST_SECONDS, None, "seconds"),
-            ],
-            estimated_bytes: whole(self.spread_total * 0.625),
+            score,
+            evidence,
+            estimated_bytes: whole(total * 0.625),
             traffic: self.traffic,
             tool: None,
-        })
+        }
     }
 }
 

@@ -142,6 +142,11 @@ pub(super) fn txt(text: &str) -> Vec<u8> {
     strings.flat_map(|s| [&[u8::try_from(s.len()).unwrap()], s].concat()).collect()
 }
 
+/// A query for an address.
+pub(super) fn query(name: &str) -> Vec<u8> {
+    message(0x0100, name, A, &[], &[], 0)
+}
+
 fn message(flags: u16, name: &str, kind: u16, answers: &[(u16, &[u8])], options: &[u8], ttl: u32) -> Vec<u8> {
     let mut bytes = vec![0x12, 0x34];
     bytes.extend(flags.to_be_bytes());

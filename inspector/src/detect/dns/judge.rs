@@ -105,6 +105,17 @@ fn decide(account: &Account, t: &Thresholds, busy: f64) -> Option<(&'static Sign
         let addresses = measure("impossible_addresses", slow.impossible, t.impossible_addresses, "addresses");
         return Some((&ANSWERS, addresses, Severity::Medium));
     }
+    if let Some(addresses) = far_addresses(account, t) {
+        return Some((&ANSWERS, addresses, Severity::Medium));
+    }
+    if enough
+        && slow.short_names >= t.short_names * busy
+        && slow.short_bytes >= t.short_name_bytes * busy
+        && account.unique_share() >= t.short_unique_share
+    {
+        let short = measure("short_name_bytes", slow.short_bytes, t.short_name_bytes * busy, "bytes");
+        return Some((names, short, Severity::Medium));
+    }
     if account.strangest >= t.one_name_bytes {
         let strange = measure("strange_name_bytes", account.strangest, t.one_name_bytes, "bytes");
         return Some((names, strange, Severity::Medium));
@@ -114,6 +125,18 @@ fn decide(account: &Account, t: &Thresholds, busy: f64) -> Option<(&'static Sign
         return Some((names, longest, Severity::Low));
     }
     None
+}
+
+/// Whether a domain's addresses are all over the address space, and never come again: of one name that is asked for
+/// over and over, or of many.
+fn far_addresses(account: &Account, t: &Thresholds) -> Option<Measure> {
+    let slow = &account.slow;
+    let far = [
+        ("far_addresses_of_a_name", slow.far_repeats, slow.repeats, t.far_repeats),
+        ("far_addresses", slow.far_firsts + slow.far_repeats, slow.firsts + slow.repeats, t.far_addresses),
+    ];
+    let crossed = far.into_iter().find(|(_, far, all, least)| far >= least && *far >= all * t.far_share);
+    crossed.map(|(name, value, _, threshold)| Measure { name, value, threshold, unit: "answers" })
 }
 
 fn finding(

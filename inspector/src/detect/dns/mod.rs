@@ -11,6 +11,7 @@ mod alien;
 mod answer;
 mod benign;
 mod client;
+mod elsewhere;
 mod judge;
 mod question;
 mod seen;
@@ -22,7 +23,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use benign::{BUILT_IN, BenignSuffixes};
+pub use benign::{BUILT_IN, BenignSuffixes, SuffixError};
 pub use thresholds::Thresholds;
 
 use self::account::Account;
@@ -34,11 +35,12 @@ use self::seen::{Seen, hash, mix};
 use self::ttl::Countdown;
 use super::Detector;
 use super::table::Table;
-use crate::dissect::dns::{Message, Section, kind};
+use crate::dissect::dns::{EdnsOption, Message, Section, kind};
 use crate::findings::Finding;
 use crate::observation::{Content, Observation};
 
 const DNS_PORT: u16 = 53;
+const UDP: u8 = 17;
 /// Accounts of a client and domain; with a name each about 8 MiB.
 const ACCOUNTS: usize = 16_384;
 /// Clients; 0.6 MiB.
@@ -73,12 +75,12 @@ struct Ends {
 }
 
 impl Ends {
-    /// The server is where port 53 is; between two such ports the flag of responses tells.
-    fn of(observation: &Observation<'_>) -> Self {
+    /// The server is where port 53 is; between two such ports, or without one, the flag of responses tells.
+    fn of(observation: &Observation<'_>, message: Option<&Message<'_>>) -> Self {
         let key = observation.key();
-        let to_server = match (key.src_port == DNS_PORT, key.dst_port == DNS_PORT, &observation.content) {
-            (true, true, Content::Dns(message)) => !message.is_response(),
-            (true, true, _) => key.src < key.dst,
+        let to_server = match (key.src_port == DNS_PORT, key.dst_port == DNS_PORT, message) {
+            (true, true, None) => key.src < key.dst,
+            (from_server, to_server, Some(message)) if from_server == to_server => !message.is_response(),
             (from_server, ..) => !from_server,
         };
         let (client, server) = if to_server { (key.src, key.dst) } else { (key.dst, key.src) };
@@ -124,6 +126,11 @@ impl<'a> Named<'a> {
         if self.has_domain { self.name.text(self.domain_at) } else { String::new() }
     }
 
+    /// Information in the registered domain's own label.
+    fn own_information(&self) -> f64 {
+        question::information(self.name.label(self.domain_at))
+    }
+
     /// What the name adds to the account `scope`.
     ///
     /// A name that the client has asked for before adds nothing, nor does one with a search suffix appended,
@@ -132,10 +139,10 @@ impl<'a> Named<'a> {
         let Self { name, domain_at, .. } = *self;
         let is_new = seen.insert(mix(client, self.whole));
         if !is_new || domain_at == 0 {
-            return News::default();
+            return News { is_new, ..News::default() };
         }
         if self.has_domain {
-            if domain_at > 1 && seen.contains(mix(client, name.hash_before(domain_at))) {
+            if (2..=domain_at).any(|end| seen.contains(mix(client, name.hash_before(end)))) {
                 return News::default();
             }
         } else if !seen.insert(hash(mix(scope, 3), name.label(name.len() - 1))) {
@@ -168,7 +175,7 @@ impl DnsVolume {
 
     /// A packet that is not DNS or may be the middle of DNS.
     fn observe_stream(&mut self, observation: &Observation<'_>, is_alien: bool, findings: &mut Vec<Finding>) {
-        let ends = Ends::of(observation);
+        let ends = Ends::of(observation, None);
         let (head, key) = (&observation.head, observation.key());
         let Some(pair) = self.pairs.entry(ends.pair, || Pair::new(*key)) else { return };
         pair.add_packet(key, ends.to_server, head.meta.wire_len, observation.time_ns());
@@ -187,7 +194,7 @@ impl DnsVolume {
         message: &Message<'_>,
         findings: &mut Vec<Finding>,
     ) {
-        let ends = Ends::of(observation);
+        let ends = Ends::of(observation, Some(message));
         self.observe_options(observation, message, ends, findings);
         let Some(question) = &message.question else { return };
         let name = Qname::new(&question.name);
@@ -209,6 +216,15 @@ impl DnsVolume {
         pair.add_packet(key, ends.to_server, observation.head.meta.wire_len, now_ns);
         pair.add_regular();
         let mut any = false;
+        if let Some(behind) = message.behind().filter(|_| key.protocol == UDP) {
+            pair.add_option(
+                EdnsOption { code: alien::BEHIND, data: behind },
+                ends.pair,
+                &mut self.seen,
+                now_ns,
+            );
+            any = true;
+        }
         for option in message.edns_options() {
             pair.add_option(option, ends.pair, &mut self.seen, now_ns);
             any = true;
@@ -258,13 +274,27 @@ impl DnsVolume {
         account.add_name(news, named.name.wire_len(), answer::is_rare(qtype));
         let is_lookup = news.is_lookup || account.is_mostly_lookups();
         let mut changed = news.is_new;
+        let (mut far, mut addresses) = (None, 0);
         for record in message.records().take(MAX_RECORDS) {
             if let Some(answer) = Answer::of(&record, scope, &self.benign, &mut self.seen) {
                 changed |= answer.is_new;
                 account.add_answer(answer, is_lookup);
+                addresses += u32::from(answer.is_far.is_some());
+                far = answer.is_far.map_or(far, |is_far| Some(is_far && far != Some(false)));
             }
         }
+        if let (Some(is_far), true) = (far, named.has_domain) {
+            let is_known = !self.seen.insert(mix(mix(scope, 6), mix(named.whole, u64::from(qtype))));
+            // Pools of volunteers' servers answer with several each time.
+            account.add_addresses(is_known, is_far && !(is_known && addresses > 1));
+        }
         client.fade(now_ns);
+        if news.is_new && !news.is_lookup {
+            let bytes = if named.domain_at == 0 { named.own_information() } else { news.bytes };
+            if account.counts_for_client(bytes, &self.thresholds) {
+                findings.extend(client.add_code(bytes, key, ends.to_server, wire_len, &self.thresholds));
+            }
+        }
         if account.counted_ns == 0
             || now_ns.saturating_sub(account.counted_ns) > DOMAINS_SECONDS * 1_000_000_000
         {
@@ -298,7 +328,12 @@ impl Detector for DnsVolume {
             Content::Opaque if observation.head.class() == inspector_common::Class::Dns => {
                 self.observe_stream(observation, false, findings);
             }
-            _ => {}
+            Content::Payload(_) => {
+                if let Some(message) = elsewhere::message(&observation.head) {
+                    self.observe_message(observation, &message, findings);
+                }
+            }
+            Content::Icmp(_) | Content::Opaque => {}
         }
     }
 

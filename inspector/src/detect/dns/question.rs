@@ -10,6 +10,10 @@ use crate::dissect::dns::Name;
 /// Longest label of a top-level domain that exists (IANA root zone, an IDN).
 const LONGEST_TLD: usize = 24;
 
+/// Bytes of information from which on a top-level domain that isn't listed is no private one, which people give
+/// names: `localdomain` has 3.
+const MADE_UP_TLD: f64 = 12.0;
+
 /// A name in lower case, cut into labels: resolvers that mix cases (0x20) change nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Qname {
@@ -60,6 +64,11 @@ impl Qname {
         text + self.labels + 1
     }
 
+    /// Whether it ends in a suffix that exists.
+    pub(super) fn is_public(&self) -> bool {
+        List.find(self.iter().rev()).typ.is_some()
+    }
+
     /// Where the name is accounted.
     pub(super) fn place(&self) -> Place {
         let info = List.find(self.iter().rev());
@@ -73,7 +82,8 @@ impl Qname {
             }
         }
         let top = self.label(self.labels.saturating_sub(1));
-        if info.typ.is_none() && is_no_tld(top) && (self.labels > 1 || top.len() > LONGEST_TLD) {
+        let is_made_up = is_no_tld(top) || information(top) >= MADE_UP_TLD;
+        if info.typ.is_none() && is_made_up && (self.labels > 1 || top.len() > LONGEST_TLD) {
             return Place::NoTld;
         }
         (self.labels - suffix_labels.min(self.labels)).checked_sub(1).map_or(Place::Suffix, Place::Domain)
@@ -125,7 +135,7 @@ pub(super) enum Place {
     Domain(usize),
     /// It is a public suffix itself.
     Suffix,
-    /// Under a top-level domain that cannot exist.
+    /// Under a top-level domain that cannot exist, or that nobody would name so.
     NoTld,
 }
 
@@ -216,6 +226,9 @@ fn is_hex_text(label: &[u8]) -> bool {
 /// cost 42 to 46, random base32 58, random hexadecimal 62.
 const CODE_COST: usize = 50;
 
+/// What a byte counts in a label with bytes that no host name has: eight bits, where a character of a code has five.
+const RAW_SHARE: f64 = 1.6;
+
 /// Bytes of information in a new label, part by part between hyphens: the length of what looks like a code, a
 /// quarter of a word's (1 to 1.5 bits a letter), log2(10)/8 a digit of a number.
 pub(super) fn information(label: &[u8]) -> f64 {
@@ -224,6 +237,9 @@ pub(super) fn information(label: &[u8]) -> f64 {
 
 fn part_information(part: &[u8]) -> f64 {
     let length = part.len() as f64;
+    if !part.is_ascii() {
+        return length * RAW_SHARE;
+    }
     if part.iter().all(u8::is_ascii_digit) {
         return length * 0.415;
     }

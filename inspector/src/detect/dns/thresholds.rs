@@ -23,6 +23,22 @@ pub struct Thresholds {
     /// Distinct names for each query. Popular names are asked again, with types A, AAAA and HTTPS; names that
     /// carry data are asked once, in the worst case with two types and a retry.
     pub unique_share: f64,
+    /// New names with 7 bytes or more in the slow sum, whatever their length, and their bytes: 0.67 B/s in the long run,
+    /// which is 0.4 B/s of data in base32. Base rate: nodes and objects of a delivery network that a page needs come
+    /// again, and come from many domains.
+    pub short_names: f64,
+    /// Their bytes.
+    pub short_name_bytes: f64,
+    /// Distinct names for each query of those. Data is asked for once, in the worst case with a retry.
+    pub short_unique_share: f64,
+    /// Answers for one name, in the slow sum, with addresses of which none is near any that the domain's answers had before
+    /// (the first 16 bits of IPv4, 48 of IPv6). Base rate: 2 to 4 of a name that is served from several places,
+    /// 20 of a pool of volunteers' servers, which answers with several addresses of which some are near others.
+    pub far_repeats: f64,
+    /// The same for all names of a domain: one that names hosts of many networks has few of these, asked again.
+    pub far_addresses: f64,
+    /// Share of such answers.
+    pub far_share: f64,
     /// Distinct names of types that nobody uses, in the slow sum. Base rate: one name (RFC 8145 trust anchors
     /// are asked of the root, inventories of types ask one name).
     pub rare_names: f64,
@@ -55,6 +71,13 @@ pub struct Thresholds {
     pub spread_bytes: f64,
     /// New bytes of one such name.
     pub spread_name_bytes: f64,
+    /// Names of a client in the slow sum with a code that is not a look-up, whatever their domains: data that is spread
+    /// over several, or that makes up domains. Base rate: hosts of clouds and pages have a few such names.
+    pub code_names: f64,
+    /// New bytes of those names.
+    pub code_bytes: f64,
+    /// New bytes from which a name is one of them, and in a registered domain's own label.
+    pub code_name_bytes: f64,
     /// Packets on port 53 that are not DNS, in the direction with fewer of them. A scanner's probes are not
     /// answered in kind.
     pub alien_packets: u32,
@@ -81,6 +104,12 @@ impl Default for Thresholds {
             slow_names: 10.0,
             bytes_per_name: 7.0,
             unique_share: 0.3,
+            short_names: 64.0,
+            short_name_bytes: 1200.0,
+            short_unique_share: 0.4,
+            far_repeats: 16.0,
+            far_addresses: 48.0,
+            far_share: 0.75,
             rare_names: 3.5,
             rare_bytes: 40.0,
             one_name_bytes: 64.0,
@@ -93,6 +122,9 @@ impl Default for Thresholds {
             busy_domains: 200.0,
             spread_bytes: 1000.0,
             spread_name_bytes: 48.0,
+            code_names: 40.0,
+            code_bytes: 1200.0,
+            code_name_bytes: 20.0,
             alien_packets: 4,
             alien_packets_one_way: 16,
             edns_bytes: 256.0,

@@ -7,14 +7,14 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::quality::FixedState;
-use inspector_common::FlowKey;
 
-use super::{OPTIONS, Thresholds, evidence, finding};
-use crate::detect::custom::looks_random;
-use crate::detect::novelty::Recent;
-use crate::detect::table::{Entry, Table};
+use super::field::Field;
+use super::names::is_code;
+use super::{OPTIONS, Thresholds};
+use crate::detect::noise;
+use crate::detect::table::Table;
 use crate::dissect::dhcp::Message;
-use crate::findings::{Finding, Severity, Subject, Traffic};
+use crate::findings::Finding;
 use crate::observation::Head;
 
 /// Fields that are no options, as codes that options can't have: boot file and server names share one, padding of the
@@ -22,25 +22,25 @@ use crate::observation::Head;
 const NAMES: u8 = 0;
 const PADDING: u8 = 255;
 
-/// Options that change by their meaning: requested address, lease times, message type, server, sizes, message text,
-/// renewal, client times and addresses that servers hand out, authentication, agent information, lease queries, overload.
-const fn changes(code: u8) -> bool {
-    matches!(code, 50..=54 | 56..=59 | 82 | 90 | 91 | 92 | 118 | 151..=157 | 1..=6 | 28)
-}
-
-/// One option of one client or server, or of all whose address changes.
-#[derive(Clone, Debug)]
-pub(super) struct Options {
-    traffic: Traffic,
-    recent: Recent,
-    values: u32,
-    messages: u32,
-    bytes: u64,
+/// Options that change by their meaning: addresses that are asked for and handed out, lease and renewal times, message
+/// type, server, sizes, message text, client times, authentication, agent information, lease queries, overload. Those
+/// of a fixed size or form only as long as they have it (RFC 2132, 3046).
+fn changes(code: u8, value: &[u8]) -> bool {
+    let len = value.len();
+    match code {
+        50 | 51 | 54 | 58 | 59 | 91 | 92 | 118 => len == 4,
+        57 => len == 2,
+        52 | 53 => len == 1,
+        56 => value.is_ascii(),
+        82 => is_list(value),
+        1..=6 | 28 | 90 | 151..=157 => true,
+        _ => false,
+    }
 }
 
 /// Looks at the options of a message.
 pub(super) fn observe(
-    table: &mut Table<(u64, u8), Options>,
+    table: &mut Table<(u64, u16), Field>,
     head: &Head<'_>,
     message: &Message<'_>,
     t: &Thresholds,
@@ -53,15 +53,15 @@ pub(super) fn observe(
     let all = hasher.hash_one((message.is_request, key.src, key.ifindex, key.vlan));
     let names = message.names.into_iter().map(|name| (NAMES, name));
     let padding = [(PADDING, message.hardware_padding)];
-    let fields = message.options().filter(|(code, _)| !changes(*code)).chain(names).chain(padding);
+    let fields = message.options().filter(|(code, value)| !changes(*code, value)).chain(names).chain(padding);
     for (code, value) in fields {
         if value.iter().all(|byte| *byte == 0) {
             continue;
         }
         let mut look = |scope, least| {
-            let entry = table.entry((scope, code), Options::new)?;
-            entry.add(head, value, message.is_request);
-            entry.judge(key, code, message.is_request, least, t)
+            let field = table.entry((scope, code.into()), Field::new)?;
+            field.add(head, value, message.is_request);
+            field.judge(&OPTIONS, key, (code.into(), message.is_request), least, t)
         };
         findings.extend(look(one, t.option_values));
         if is_opaque(value) {
@@ -70,9 +70,9 @@ pub(super) fn observe(
     }
 }
 
-/// Whether a value is neither text nor made of parts: random throughout.
+/// Whether a value is random throughout, or a code of such: neither words nor made of parts.
 fn is_opaque(value: &[u8]) -> bool {
-    looks_random(value) && !is_list(value)
+    (noise::is_uniform(value) && !is_list(value)) || is_code(value)
 }
 
 /// A list of code, length and value that ends where the value does, as vendors' options are.
@@ -84,51 +84,4 @@ fn is_list(mut rest: &[u8]) -> bool {
         }
     }
     rest.is_empty()
-}
-
-impl Options {
-    fn new() -> Self {
-        Self { traffic: Traffic::default(), recent: Recent::default(), values: 0, messages: 0, bytes: 0 }
-    }
-
-    fn add(&mut self, head: &Head<'_>, value: &[u8], is_request: bool) {
-        self.traffic.add(is_request, head.meta.wire_len, head.meta.time_ns);
-        self.messages = self.messages.saturating_add(1);
-        if self.recent.is_new(value) {
-            self.values = self.values.saturating_add(1);
-            self.bytes += u64::try_from(value.len()).unwrap_or(0);
-        }
-    }
-
-    fn judge(
-        &self,
-        key: &FlowKey,
-        code: u8,
-        is_request: bool,
-        least: u32,
-        t: &Thresholds,
-    ) -> Option<Finding> {
-        // Values that come back are a host's states, not messages.
-        if self.values < least || self.bytes < t.option_bytes || self.values * 2 < self.messages {
-            return None;
-        }
-        let severity = if self.values >= 4 * least { Severity::High } else { Severity::Medium };
-        let measured = vec![
-            evidence("different_values", f64::from(self.values), Some(f64::from(least)), "messages"),
-            evidence("value_bytes", self.bytes as f64, Some(t.option_bytes as f64), "bytes"),
-            evidence("messages", f64::from(self.messages), None, "messages"),
-            evidence("option", f64::from(code), None, "code"),
-        ];
-        Some(finding(&OPTIONS, Subject::of(key, is_request), severity, measured, self.bytes, self.traffic))
-    }
-}
-
-impl Entry for Options {
-    fn last_ns(&self) -> u64 {
-        self.traffic.last_ns
-    }
-
-    fn worth(&self) -> u64 {
-        u64::from(self.values > 1)
-    }
 }

@@ -1,25 +1,28 @@
 //! Carriers in protocols whose messages have a fixed format: detector `fixed-format`.
 //!
 //! Three questions. Is what goes to a protocol's port that protocol at all ([`alien`])? Do NTP's fields that follow from the
-//! sender's clock and its source behave like ones that do ([`ntp`])? Do DHCP's options, which a client or server
-//! sends the same every time, say something new each time ([`dhcp`])?
+//! sender's clock and its source behave like ones that do ([`ntp`])? Do options and texts that their sender repeats, as
+//! those of DHCP ([`dhcp`], [`dhcpv6`]), SNMP, SSDP and TFTP ([`names`]), say something new each time?
 
 mod alien;
 mod dhcp;
+mod dhcpv6;
+mod field;
+mod names;
 mod ntp;
 
 #[cfg(test)]
 mod tests;
 
-use inspector_common::Class;
-
 use self::alien::Alien;
-use self::dhcp::Options;
+use self::field::Field;
 use self::ntp::Clock;
 use super::Detector;
 use super::pairing::Link;
 use super::table::Table;
-use crate::dissect::{self, fixed};
+use crate::dissect::fixed;
+use crate::dissect::ntp::Message;
+use crate::dissect::payload::{Body, Payload};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 use crate::observation::{Head, Observation};
 
@@ -56,6 +59,16 @@ static OPTIONS: Signature = Signature {
     hint: "Find the switch port that sends these; enable DHCP snooping",
 };
 
+static TEXTS: Signature = Signature {
+    id: 9_104_203,
+    rev: 1,
+    detector: NAME,
+    title: "Encoded data in names that SNMP, SSDP or TFTP should repeat",
+    pattern: "EN4.2 Random State/Value Modulation",
+    attack: "T1001.003",
+    hint: "Find the process that sends these; managers and devices don't change their names",
+};
+
 /// What it takes for a finding, and what the detector may use.
 ///
 /// "Base rate" is what was measured on the captures without a channel of the development corpus: benign, evasive and
@@ -81,6 +94,9 @@ pub struct Thresholds {
     pub option_values_opaque: u32,
     /// Bytes of these values.
     pub option_bytes: u64,
+    /// Different encoded texts of one field of one sender, messages. Base rate: identifiers of sessions and objects, once
+    /// or twice.
+    pub texts: u32,
     /// State idle for this long is forgotten, nanoseconds. NTP's clients ask once in 17 minutes at the least.
     pub idle_ns: u64,
     /// Most entries kept in each table.
@@ -99,6 +115,7 @@ impl Default for Thresholds {
             option_values: 5,
             option_values_opaque: 5,
             option_bytes: 64,
+            texts: 8,
             idle_ns: 3 * 3600 * SECOND,
             capacity: 2048,
         }
@@ -111,7 +128,7 @@ pub struct FixedFormat {
     thresholds: Thresholds,
     aliens: Table<(Link, u16), Alien>,
     clocks: Table<(Link, [u8; 16]), Clock>,
-    options: Table<(u64, u8), Options>,
+    fields: Table<(u64, u16), Field>,
 }
 
 impl FixedFormat {
@@ -121,42 +138,33 @@ impl FixedFormat {
         Self {
             aliens: Table::new(thresholds.capacity),
             clocks: Table::new(thresholds.capacity),
-            options: Table::new(thresholds.capacity),
+            fields: Table::new(thresholds.capacity),
             thresholds,
         }
     }
 
-    fn alien(&mut self, head: &Head<'_>, port: u16, findings: &mut Vec<Finding>) {
-        let fits = fixed::fits(port, head.payload(), head.payload_len());
-        let Some(fits) = fits.filter(|_| head.payload_len() > 0) else {
+    fn alien(&mut self, head: &Head<'_>, payload: &Payload<'_>, port: u16, findings: &mut Vec<Finding>) {
+        let Some(fits) = fixed::fits(port, payload.message.bytes, payload.message.len) else {
             return;
         };
+        let fits = fits && !alien::is_disguised(port, head.payload());
         let Some(alien) = self.aliens.entry((Link::hosts(&head.meta.key), port), || Alien::new(head, port))
         else {
             return;
         };
-        alien.add(head, fits);
+        alien.add(head, payload, fits);
         if !fits {
             findings.extend(alien.judge(&self.thresholds));
         }
     }
 
-    fn clock(&mut self, head: &Head<'_>, findings: &mut Vec<Finding>) {
+    fn clock(&mut self, head: &Head<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
         let key = &head.meta.key;
-        let Some(message) = dissect::ntp::Message::parse(head.payload(), head.payload_len()) else {
-            return;
-        };
-        if let Some(clock) = self.clocks.entry((Link::of(key), key.src), || Clock::new(head, &message)) {
-            clock.add(head, &message);
+        if let Some(clock) = self.clocks.entry((Link::of(key), key.src), || Clock::new(head, message)) {
+            clock.add(head, message);
             findings.extend(clock.judge(key, &self.thresholds));
         }
     }
-}
-
-/// The port of a fixed-format protocol that a datagram goes to or comes from.
-fn port(head: &Head<'_>) -> Option<u16> {
-    let key = &head.meta.key;
-    [key.dst_port, key.src_port].into_iter().find(|port| fixed::name(*port) != "none")
 }
 
 impl Detector for FixedFormat {
@@ -166,21 +174,25 @@ impl Detector for FixedFormat {
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let head = &observation.head;
-        if head.class() != Class::Udp || head.payload().is_empty() {
-            return;
-        }
-        let Some(port) = port(head) else {
+        let Some(payload) = observation.payload().filter(|payload| !payload.message.is_tcp) else {
             return;
         };
-        self.alien(head, port, findings);
-        match port {
-            123 => self.clock(head, findings),
-            67 | 68 => {
-                if let Some(message) = dissect::dhcp::Message::parse(head.payload()) {
-                    dhcp::observe(&mut self.options, head, &message, &self.thresholds, findings);
-                }
+        let Some(port) = fixed::port(payload.message.ports) else {
+            return;
+        };
+        self.alien(head, payload, port, findings);
+        match &payload.body {
+            Body::Ntp(message) => self.clock(head, message, findings),
+            Body::Dhcp(message) => {
+                dhcp::observe(&mut self.fields, head, message, &self.thresholds, findings);
             }
-            _ => {}
+            _ => match port {
+                69 | 161 | 162 | 1900 => {
+                    names::observe(&mut self.fields, head, port, &self.thresholds, findings);
+                }
+                546 | 547 => dhcpv6::observe(&mut self.fields, head, &self.thresholds, findings),
+                _ => {}
+            },
         }
     }
 
@@ -188,11 +200,11 @@ impl Detector for FixedFormat {
         let before = now_ns.saturating_sub(self.thresholds.idle_ns);
         self.aliens.expire(before);
         self.clocks.expire(before);
-        self.options.expire(before);
+        self.fields.expire(before);
     }
 
     fn occupancy(&self) -> (usize, usize) {
-        let tables = [self.aliens.occupancy(), self.clocks.occupancy(), self.options.occupancy()];
+        let tables = [self.aliens.occupancy(), self.clocks.occupancy(), self.fields.occupancy()];
         tables.iter().fold((0, 0), |(used, room), (u, r)| (used + u, room + r))
     }
 }

@@ -27,13 +27,50 @@ const fn is_known_field(kind: u16) -> bool {
     is_autokey || matches!(kind, 0x0104 | 0x0204 | 0x0304 | 0x0404)
 }
 
+/// Field types of NTS alone: identifier, cookie, placeholder, authenticator.
+const fn is_nts(kind: u16) -> bool {
+    matches!(kind, 0x0104 | 0x0204 | 0x0304 | 0x0404)
+}
+
+/// Steps of root delay and dispersion beyond which a path is another one: 0.2 seconds of 2^-16. Dispersion falls by
+/// such steps as a clock is first set, 4 times.
+const PATH_STEP: u32 = 13_107;
+
+/// The times that a message has.
+fn times(m: &Message<'_>) -> [u64; 4] {
+    [m.reference_time, m.origin_time, m.receive_time, m.transmit_time]
+}
+
+/// Whether a time is far from where the one before and the time since then put it.
+fn is_jump(last: &mut (u64, u64), time: u64, now_ns: u64) -> bool {
+    let (before, then_ns) = *last;
+    if time == 0 || time == before {
+        return false;
+    }
+    *last = (time, now_ns);
+    let elapsed = now_ns.saturating_sub(then_ns) / 1_000_000_000;
+    before != 0 && (time >> 32).abs_diff(before >> 32) > SLACK_SECONDS + elapsed
+}
+
+/// Whether a root delay or dispersion is new, and far from the one before.
+fn is_path_jump((recent, last): &mut (Recent, u32), value: u32) -> bool {
+    let before = std::mem::replace(last, value);
+    recent.is_new(&value.to_be_bytes()) && value < MAX_DISPERSION && before.abs_diff(value) > PATH_STEP
+}
+
 /// The fields that are followed, in the order of the counters, and bytes that a value of each carries.
-const FIELDS: [(&str, u64); 5] = [
+const FIELDS: [(&str, u64); 11] = [
     ("reference_id_changes", 4),
     ("reference_time_jumps", 8),
     ("root_delay_beyond_reason", 4),
     ("root_dispersion_beyond_reason", 4),
     ("unknown_extension_fields", 0),
+    ("root_delay_jumps", 2),
+    ("root_dispersion_jumps", 2),
+    ("origin_time_jumps", 8),
+    ("receive_time_jumps", 8),
+    ("transmit_time_jumps", 8),
+    ("key_id_changes", 4),
 ];
 
 /// What one side of one association sent.
@@ -49,8 +86,11 @@ pub(super) struct Clock {
     dispersions: Recent,
     extensions: Recent,
     extension_bytes: u64,
-    reference_time: u64,
-    reference_ns: u64,
+    /// Values of delay and dispersion, and the last of each.
+    paths: [(Recent, u32); 2],
+    key_ids: Recent,
+    /// Reference, origin, receive and transmit time that were last seen, and when.
+    times: [(u64, u64); 4],
 }
 
 impl Clock {
@@ -67,8 +107,9 @@ impl Clock {
             dispersions: Recent::default(),
             extensions: Recent::default(),
             extension_bytes: 0,
-            reference_time: message.reference_time,
-            reference_ns: head.meta.time_ns,
+            paths: [(Recent::default(), message.root_delay), (Recent::default(), message.root_dispersion)],
+            key_ids: Recent::default(),
+            times: times(message).map(|time| (time, head.meta.time_ns)),
         }
     }
 
@@ -76,13 +117,27 @@ impl Clock {
         let now_ns = head.meta.time_ns;
         self.traffic.add(self.is_client, head.meta.wire_len, now_ns);
         self.packets = self.packets.saturating_add(1);
-        let is_new_extension = self.extension(m);
+        let is_cut = u32::try_from(head.payload().len()).is_ok_and(|captured| captured < head.payload_len());
+        let is_new_extension = self.extension(m, is_cut);
+        let mut jumps = [false; 4];
+        for ((jump, last), time) in jumps.iter_mut().zip(&mut self.times).zip(times(m)) {
+            *jump = is_jump(last, time, now_ns);
+        }
+        let [reference_jump, origin_jump, receive_jump, transmit_jump] = jumps;
+        let [delays, dispersions] = &mut self.paths;
         let seen = [
             m.reference_id != 0 && self.reference_ids.is_new(&m.reference_id.to_be_bytes()),
-            self.is_jump(m.reference_time, now_ns),
+            reference_jump,
             m.root_delay >= MAX_DISPERSION && self.delays.is_new(&m.root_delay.to_be_bytes()),
             m.root_dispersion >= MAX_DISPERSION && self.dispersions.is_new(&m.root_dispersion.to_be_bytes()),
             is_new_extension,
+            is_path_jump(delays, m.root_delay),
+            is_path_jump(dispersions, m.root_dispersion),
+            // An answer repeats what the client called its time, which may be random.
+            self.is_client && origin_jump,
+            receive_jump,
+            !self.is_client && transmit_jump,
+            m.key_id().is_some_and(|id| self.key_ids.is_new(&id)) && self.packets > 1,
         ];
         for (count, is_seen) in self.novel.iter_mut().zip(seen) {
             *count = count.saturating_add(u32::from(is_seen));
@@ -90,26 +145,18 @@ impl Clock {
     }
 
     /// Whether an extension field of a type without a meaning holds something new.
-    fn extension(&mut self, m: &Message<'_>) -> bool {
+    fn extension(&mut self, m: &Message<'_>, is_cut: bool) -> bool {
         let mut is_new = false;
+        // All of NTS's messages end with an authenticator, but for answers of stratum 0, and what was cut off.
+        let may_be_nts = m.stratum == 0 || is_cut || m.extensions().any(|(kind, _)| kind == Some(0x0404));
         for (kind, value) in m.extensions() {
-            if !kind.is_some_and(is_known_field) && self.extensions.is_new(value) {
+            let is_known = kind.is_some_and(|kind| is_known_field(kind) && (may_be_nts || !is_nts(kind)));
+            if !is_known && self.extensions.is_new(value) {
                 is_new = true;
                 self.extension_bytes += u64::try_from(value.len()).unwrap_or(0);
             }
         }
         is_new
-    }
-
-    /// Whether a reference time is far from where the one before and the time since then put it.
-    fn is_jump(&mut self, time: u64, now_ns: u64) -> bool {
-        if time == 0 || time == self.reference_time {
-            return false;
-        }
-        let (before, elapsed) =
-            (self.reference_time, now_ns.saturating_sub(self.reference_ns) / 1_000_000_000);
-        (self.reference_time, self.reference_ns) = (time, now_ns);
-        before != 0 && (time >> 32).abs_diff(before >> 32) > SLACK_SECONDS + elapsed
     }
 
     pub(super) fn judge(&self, key: &FlowKey, t: &Thresholds) -> Option<Finding> {

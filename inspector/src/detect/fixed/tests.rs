@@ -132,3 +132,145 @@ fn many_ordinary_clients_are_silent() {
     }
     assert!(wire.findings.is_empty());
 }
+
+#[test]
+fn times_and_paths_that_follow_no_clock_alert() {
+    let set = |at: usize, value: [u8; 8]| {
+        move |mut message: Vec<u8>| {
+            message[at..at + 8].copy_from_slice(&value);
+            message
+        }
+    };
+    for (mode, at) in [(3, 24), (3, 32), (4, 32), (4, 40)] {
+        let noise = |i: u32| noise(u64::from(i) + 77, 8).try_into().unwrap();
+        let wire = poll(|i, now| set(at, noise(i))(ntp(mode, 1, now, now)));
+        assert!(wire.severity().is_some_and(Severity::is_alert), "mode {mode} at {at}");
+    }
+    let wire = poll(|i, now| {
+        let mut message = ntp(4, 1, now, now);
+        message[6..8].copy_from_slice(&noise(u64::from(i) + 5, 2));
+        message
+    });
+    assert!(wire.severity().is_some_and(Severity::is_alert));
+    // What the identifier of NTS is without NTS.
+    let field = |i: u32| [vec![1, 4, 0, 36], noise(u64::from(i) + 1, 32)].concat();
+    let wire = poll(|i, now| [ntp(3, 1, now, now), field(i)].concat());
+    assert!(wire.severity().is_some_and(Severity::is_alert));
+}
+
+#[test]
+fn a_clock_that_is_first_set_is_silent() {
+    let wire = poll(|i, now| {
+        let mut message = ntp(3, 0xc000_0201, now - 40, now);
+        // Dispersion falls from 8 seconds by half with each poll; the client asks at random times.
+        message[8..12].copy_from_slice(&((8_u32 << 16) >> i.min(12)).to_be_bytes());
+        message[40..].copy_from_slice(&noise(u64::from(i) + 3, 8));
+        message
+    });
+    assert!(wire.findings.is_empty());
+}
+
+#[test]
+fn noise_behind_a_protocols_first_bytes_alerts() {
+    let starts: [(u16, &[u8]); 5] = [
+        (123, &[0x16, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 40]),
+        (161, &[0x30, 0x7f, 2, 1, 0]),
+        (69, &[0, 3, 0, 1]),
+        (5355, &[0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+        (137, &[0, 1, 1, 0x10, 0, 1, 0, 0, 0, 0, 0, 0]),
+    ];
+    for (port, start) in starts {
+        let mut wire = wire();
+        for i in 0..12 {
+            wire.wait(500);
+            wire.udp(true, 40_000, port, &[start, &noise(2 * i + 1, 100)].concat());
+            wire.udp(false, 40_000, port, &[start, &noise(2 * i + 2, 100)].concat());
+        }
+        assert!(wire.severity().is_some_and(Severity::is_alert), "port {port}");
+    }
+}
+
+#[test]
+fn one_way_ciphertext_alerts_where_it_is_no_flood() {
+    for (gap_ms, severity) in [(1000, Severity::Medium), (2, Severity::Low)] {
+        let mut wire = wire();
+        for i in 0..60 {
+            wire.wait(gap_ms);
+            wire.udp(true, 40_000, 123, &noise(i + 1, 100));
+        }
+        assert_eq!(wire.severity(), Some(severity));
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// A request of SNMP with a community and a value.
+fn snmp(community: &[u8], value: &[u8]) -> Vec<u8> {
+    let element = |tag: u8, value: &[u8]| [&[tag, u8::try_from(value.len()).unwrap()], value].concat();
+    let variable = [element(6, &[0x2b, 6, 1, 2, 1, 1, 5, 0]), value.to_vec()].concat();
+    let counts = [2, 1, 7, 2, 1, 0, 2, 1, 0];
+    let pdu = [&counts[..], &element(0x30, &element(0x30, &variable))].concat();
+    element(0x30, &[&[2, 1, 1][..], &element(4, community), &element(0xa3, &pdu)].concat())
+}
+
+#[test]
+fn codes_in_names_that_stay_the_same_alert() {
+    let search =
+        |target: &str| format!("M-SEARCH * HTTP/1.1\r\nMAN: \"ssdp:discover\"\r\nST: {target}\r\n\r\n");
+    let message = |port: u16, code: &[u8]| match port {
+        161 => snmp(hex(code).as_bytes(), &[5, 0]),
+        162 => snmp(b"public", &[&[4, 24][..], code].concat()),
+        1900 => search(&hex(code)).into_bytes(),
+        _ => [&[0, 1][..], hex(code).as_bytes(), b"\0octet\0"].concat(),
+    };
+    for port in [161, 162, 1900, 69] {
+        let mut wire = wire();
+        for i in 0..12 {
+            wire.wait(2000);
+            wire.udp(true, 40_000, port, &message(port, &noise(i + 1, 24)));
+        }
+        assert!(wire.severity().is_some_and(Severity::is_alert), "port {port}");
+    }
+}
+
+#[test]
+fn managers_walks_and_searches_are_silent() {
+    let mut wire = wire();
+    let types = ["upnp:rootdevice", "ssdp:all", "urn:dial-multiscreen-org:service:dial:1"];
+    for i in 0..60_u8 {
+        wire.wait(1000);
+        wire.udp(true, 40_000, 161, &snmp(b"monitoring-read-only", &[5, 0]));
+        wire.udp(true, 40_000, 162, &snmp(b"public", &[4, 6, 2, 0, 0, 0, 0, i]));
+        let guess = format!("password-{i}");
+        wire.udp(true, 40_001, 161, &snmp(guess.as_bytes(), &[5, 0]));
+        let notify = format!(
+            "NOTIFY * HTTP/1.1\r\nNT: {}\r\nUSN: uuid:0190a5e6-7c1f-4d2e-9b3a-5f6e7d8c9b{i:02x}\r\n\r\n",
+            types[usize::from(i % 3)]
+        );
+        wire.udp(true, 1900, 1900, notify.as_bytes());
+        wire.udp(true, 40_000, 69, format!("\0\x01SEP0011223344{i:02X}.cnf.xml\0octet\0").as_bytes());
+    }
+    assert!(wire.findings.is_empty(), "{:?}", wire.findings);
+}
+
+#[test]
+fn options_of_version_6_that_change_alert_and_requests_do_not() {
+    let message = |i: u64, vendor: &[u8]| {
+        let option =
+            |code: u8, value: &[u8]| [&[0, code, 0, u8::try_from(value.len()).unwrap()], value].concat();
+        let asked = [option(1, &[0, 3, 0, 1, 2, 0, 0, 0, 0, 1]), option(6, &[0, 23, 0, 24])].concat();
+        [&[1][..], &noise(i + 1, 3), &asked, &option(8, &noise(i + 9, 2)), &option(17, vendor)].concat()
+    };
+    for (is_covert, expected) in [(true, true), (false, false)] {
+        let mut wire = wire();
+        for i in 0..12 {
+            wire.wait(5000);
+            let vendor = if is_covert { noise(i + 50, 40) } else { vec![0, 0, 0, 9, 1, 2, 3] };
+            wire.udp(true, 546, 547, &message(i, &vendor));
+        }
+        assert_eq!(wire.severity().is_some_and(Severity::is_alert), expected);
+    }
+}

@@ -1,24 +1,33 @@
 //! The values that a field took.
 
-use std::collections::BTreeMap;
-
 /// Distinct values kept; what comes beyond is only counted.
 const KEPT: usize = 64;
 
 /// A bounded histogram of a field's values.
 #[derive(Clone, Debug, Default)]
 pub(in crate::detect) struct Alphabet {
-    counts: BTreeMap<u64, u32>,
+    /// Values in order, and how often each came. So few are found faster in one piece than in a tree.
+    counts: Vec<(u64, u32)>,
     total: u32,
 }
 
 impl Alphabet {
     pub(in crate::detect) fn add(&mut self, value: u64) {
         self.total = self.total.saturating_add(1);
-        if self.counts.len() < KEPT || self.counts.contains_key(&value) {
-            let count = self.counts.entry(value).or_default();
-            *count = count.saturating_add(1);
+        match self.find(value) {
+            Ok(at) => {
+                if let Some((_, count)) = self.counts.get_mut(at) {
+                    *count = count.saturating_add(1);
+                }
+            }
+            Err(at) if self.counts.len() < KEPT => self.counts.insert(at, (value, 1)),
+            Err(_) => {}
         }
+    }
+
+    /// Where the value is, or else where it belongs.
+    fn find(&self, value: u64) -> Result<usize, usize> {
+        self.counts.binary_search_by_key(&value, |(value, _)| *value)
     }
 
     /// How many distinct values were kept, at most 64.
@@ -28,7 +37,7 @@ impl Alphabet {
 
     /// How many distinct values there are if so many low bits are left out.
     pub(in crate::detect) fn distinct_above(&self, bits: u32) -> u32 {
-        let mut values: Vec<u64> = self.counts.keys().map(|value| value >> bits).collect();
+        let mut values: Vec<u64> = self.counts.iter().map(|(value, _)| value >> bits).collect();
         values.dedup();
         u32::try_from(values.len()).unwrap_or(u32::MAX)
     }
@@ -39,28 +48,28 @@ impl Alphabet {
     }
 
     pub(in crate::detect) fn contains(&self, value: u64) -> bool {
-        self.counts.contains_key(&value)
+        self.find(value).is_ok()
     }
 
     /// How often the most frequent value came.
     pub(in crate::detect) fn mode(&self) -> u32 {
-        self.counts.values().copied().max().unwrap_or(0)
+        self.counts.iter().map(|(_, count)| *count).max().unwrap_or(0)
     }
 
     pub(in crate::detect) fn min(&self) -> Option<u64> {
-        self.counts.keys().next().copied()
+        self.counts.first().map(|(value, _)| *value)
     }
 
     pub(in crate::detect) fn max(&self) -> Option<u64> {
-        self.counts.keys().next_back().copied()
+        self.counts.last().map(|(value, _)| *value)
     }
 
     /// Shannon entropy of the kept values, bits: H = −Σ p·log₂ p (Shannon 1948). The capacity of a noiseless
     /// channel that uses the values as often as they were seen.
     pub(in crate::detect) fn entropy(&self) -> f64 {
-        let total: f64 = self.counts.values().map(|count| f64::from(*count)).sum();
-        let share = |count: &u32| f64::from(*count) / total;
-        -self.counts.values().map(|count| share(count) * share(count).log2()).sum::<f64>()
+        let total: f64 = self.counts.iter().map(|(_, count)| f64::from(*count)).sum();
+        let share = |count: u32| f64::from(count) / total;
+        -self.counts.iter().map(|(_, count)| share(*count) * share(*count).log2()).sum::<f64>()
     }
 }
 

@@ -1,8 +1,10 @@
 //! Fields that change from one packet of a flow to the next, counted per pair of hosts.
 
-use inspector_common::FlowKey;
-use inspector_common::FlowRecord;
+use std::collections::BTreeMap;
+
+use inspector_common::head::reason;
 use inspector_common::parse::flag::{RST, SYN};
+use inspector_common::{FlowKey, FlowRecord};
 
 use super::Alphabet;
 use crate::detect::table::{Entry, Table};
@@ -23,7 +25,7 @@ pub(in crate::detect) mod field {
 const RECENT: usize = 16;
 
 /// Bytes of a segment that stand for it: heads of two copies may be of different lengths.
-const MARKED: usize = 64;
+const MARK_LEN: usize = 64;
 
 /// A flow of which nothing is known and that is older than this was forgotten: its counts are not new,
 /// nanoseconds. A new flow is first heard of within a second.
@@ -33,8 +35,9 @@ const KNOWN_NS: u64 = 3_000_000_000;
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::detect) struct Counts {
     pub(in crate::detect) packets: u64,
-    /// Switches of each field but for a flow's first: a field that carries data comes back to earlier values,
-    /// and connections of raw sockets, resets and route changes switch once.
+    /// Switches of each field but for a flow's first two: a field that carries data comes back to earlier values, and
+    /// routes change once, and what answers for a socket before it is there and after it is gone (SYN-ACK, the
+    /// last acknowledgement) has its own values.
     pub(in crate::detect) switches: [u32; field::COUNT],
     pub(in crate::detect) ip_id_zeros: u32,
     pub(in crate::detect) ip_id_low_zeros: u32,
@@ -63,7 +66,7 @@ impl Counts {
         ];
         Self {
             packets: record.packets,
-            switches: switches.map(|count| count.saturating_sub(1)),
+            switches: switches.map(|count| count.saturating_sub(2)),
             ip_id_zeros: record.ip_id_zeros,
             ip_id_low_zeros: record.ip_id_low_zeros,
             last_ns: record.last_ns,
@@ -126,8 +129,33 @@ pub(in crate::detect) struct Switches {
     /// Values in heads of packets where the field had changed.
     pub(in crate::detect) values: Alphabet,
     copies: u32,
-    /// Switches in packets that open or reset a connection: firewalls and load balancers send them in a host's name.
+    /// Switches in packets that open or reset a connection, which firewalls and load balancers send in a host's name,
+    /// and in segments that are sent again, for which Linux takes a new flow label.
     others: u32,
+    /// Least and greatest lengths of the datagrams with each value, bytes.
+    lengths: BTreeMap<u64, (u32, u32)>,
+}
+
+/// Values whose lengths are kept: routers mark by length with two or three.
+const MARKED: usize = 4;
+
+impl Switches {
+    fn add(&mut self, value: u64, len: u32) {
+        self.values.add(value);
+        if self.lengths.len() <= MARKED {
+            let (least, greatest) = self.lengths.entry(value).or_insert((len, len));
+            (*least, *greatest) = (len.min(*least), len.max(*greatest));
+        }
+    }
+
+    /// Whether the length of a packet says which value it has: routers mark acknowledgements (DSCP), or clear "don't
+    /// fragment" in what is too long. A channel doesn't ask how long its packet is.
+    fn are_by_length(&self) -> bool {
+        let mut ranges: Vec<_> = self.lengths.values().collect();
+        ranges.sort_unstable();
+        let are_apart = |pair: &[&(u32, u32)]| matches!(pair, [before, after] if before.1 < after.0);
+        (2..=MARKED).contains(&ranges.len()) && ranges.windows(2).all(are_apart)
+    }
 }
 
 /// How the fields of a pair's packets switch.
@@ -151,12 +179,12 @@ impl Switching {
     pub(in crate::detect) fn observe(&mut self, head: &Head<'_>, changed: u8, values: [u64; field::COUNT]) {
         let mark = mark(head);
         let is_copy = self.recent.contains(&mark);
-        let is_other = head.meta.tcp_flags & (SYN | RST) != 0;
+        let is_other = head.meta.tcp_flags & (SYN | RST) != 0 || head.has_reason(reason::OVERLAP);
         self.recent[self.written % RECENT] = mark;
         self.written += 1;
         for (number, field) in self.fields.iter_mut().enumerate() {
             if changed & 1 << number != 0 {
-                field.values.add(values[number]);
+                field.add(values[number], head.meta.ip_len);
                 field.copies += u32::from(is_copy);
                 field.others += u32::from(is_other);
             }
@@ -168,18 +196,23 @@ impl Switching {
         self.fields.iter().fold(0, |sum, field| sum.saturating_add(field.count))
     }
 
-    /// The field's switches a packet, where there are so many of them that are neither second copies of packets
+    /// The field's switches a packet.
+    pub(in crate::detect) fn rate(&self, number: usize) -> f64 {
+        f64::from(self.fields[number].count) / self.packets.max(1) as f64
+    }
+
+    /// The same, where there are so many of them that are neither second copies of packets
     /// (two taps, one behind a router, show each packet twice: half of the switches are copies) nor another host's
     /// (one that opens and resets connections causes two switches in each).
     pub(in crate::detect) fn share(&self, number: usize, min_count: u32, min_share: f64) -> Option<f64> {
         let field = &self.fields[number];
-        let share = f64::from(field.count) / self.packets.max(1) as f64;
+        let share = self.rate(number);
         let is_copied = field.copies * 5 > field.values.total() || field.others * 3 > field.values.total();
         let are_sound =
             field.values.total() >= min_count && field.values.total().max(200) * 2 >= field.count.min(400);
         // One value only: the packets with the other one were not to be believed.
-        let are_sound = are_sound && field.values.distinct() >= 2;
-        (field.count >= min_count && share >= min_share && !is_copied && are_sound).then_some(share)
+        let is_free = !is_copied && are_sound && field.values.distinct() >= 2 && !field.are_by_length();
+        (field.count >= min_count && share >= min_share && is_free).then_some(share)
     }
 }
 
@@ -187,7 +220,7 @@ impl Switching {
 fn mark(head: &Head<'_>) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(head.meta.ip_id);
     // FNV-1a over what any head has of the segment: its ports, numbers and checksum.
-    for byte in head.segment().iter().take(MARKED) {
+    for byte in head.segment().iter().take(MARK_LEN) {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     }
     hash

@@ -459,3 +459,5 @@ fn a_gate_opens_at_each_doubling() {
     assert_eq!(opened, [1, 2, 4, 8, 16]);
     assert!(!super::Gate::default().opens(0));
 }
+
+mod variety;

@@ -11,6 +11,8 @@ use crate::observation::Observation;
 const REMEMBERED: usize = 192;
 /// A tally is halved when it has this many messages, so that what begins late shows too.
 const WINDOW: u32 = 64;
+/// Bytes of data in a User-Agent from which it names no program; identifiers of devices have up to 20.
+const OPAQUE_AGENT: u32 = 24;
 /// Cookies that a response may leave to be returned.
 const PENDING: usize = 4;
 
@@ -173,12 +175,29 @@ impl Account {
         });
         let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
         let bytes = self.fresh(path, Place::Path);
+        let bytes = if bytes < t.opaque_path_bytes { 0 } else { bytes };
+        let bytes = bytes.saturating_add(self.fresh_parameters(target, t));
         let is_led = message.field(b"referer").is_some() || !message.is_complete();
-        let path = if is_led || bytes < t.opaque_path_bytes { 0 } else { bytes };
+        let path = if is_led { 0 } else { bytes };
         if path == 0 {
             self.tally(Carrier::Path, 0);
         }
         Asked { validator, path }
+    }
+
+    /// Bytes of new opaque parameters but for proofs of whatever kind, which are opaque by their purpose.
+    fn fresh_parameters(&mut self, target: &[u8], t: &Thresholds) -> u32 {
+        let query = target.splitn(2, |byte| *byte == b'?').nth(1).unwrap_or_default();
+        let mut bytes = 0_u32;
+        for parameter in query.split(|byte| *byte == b'&') {
+            let mut parts = parameter.splitn(2, |byte| *byte == b'=');
+            let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            let carried = self.fresh(value, Place::Field);
+            if carried >= t.opaque_parameter_bytes && !is_hash(value) && !is_proof(name) {
+                bytes = bytes.saturating_add(carried);
+            }
+        }
+        bytes
     }
 
     fn add_cookies(&mut self, message: &Message<'_>, is_first: bool) {
@@ -190,7 +209,7 @@ impl Account {
             token::each(value, Place::Field, |token| {
                 returned |= pending.iter().any(|(hash, _)| *hash == token.hash);
             });
-            bytes += self.fresh(value, Place::Field);
+            bytes += self.fresh(value, Place::Cookie);
         }
         if has_cookie && !is_first {
             self.tally(Carrier::Cookie, bytes);
@@ -206,7 +225,10 @@ impl Account {
     fn add_request_headers(&mut self, message: &Message<'_>, t: &Thresholds) {
         let mut bytes = 0_u32;
         for (name, value) in message.fields() {
-            if value.len() < 40 || OPAQUE_BY_DESIGN.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+            let is_opaque = OPAQUE_BY_DESIGN.iter().any(|known| name.eq_ignore_ascii_case(known));
+            // A name and password stay the same, and are text.
+            let is_basic = value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "));
+            if value.len() < 40 || (is_opaque && !is_basic) {
                 continue;
             }
             let carried = self.fresh(value, Place::Field);
@@ -263,6 +285,16 @@ fn opaque_tag(value: &[u8]) -> &[u8] {
     value.strip_prefix(b"W/").unwrap_or(value)
 }
 
+/// Whether a parameter is by its name a signature, token, key or the like.
+fn is_proof(name: &[u8]) -> bool {
+    const PROOFS: [&[u8]; 12] = [
+        b"sig", b"token", b"key", b"auth", b"hash", b"hmac", b"policy", b"nonce", b"state", b"code", b"cred",
+        b"saml",
+    ];
+    let name = name.to_ascii_lowercase();
+    PROOFS.iter().any(|proof| name.windows(proof.len()).any(|part| part == *proof))
+}
+
 /// Whether it is as long as a hash or signature (SHA-256 to SHA-512 in hexadecimal, SHA-512 or RSA in base64).
 fn is_hash(value: &[u8]) -> bool {
     let value = opaque_tag(value);
@@ -303,8 +335,12 @@ fn is_text(status: u16, message: &Message<'_>) -> bool {
 /// The parts of a message that an account is for: the site, and the program that asks.
 pub(super) fn site(message: &Message<'_>) -> u64 {
     let field = |name: &[u8]| message.field(name).unwrap_or_default();
+    // A program whose name is data is one program.
+    let mut opaque = 0_u32;
+    token::each(field(b"user-agent"), Place::Field, |token| opaque = opaque.saturating_add(token.bytes));
+    let agent = if opaque >= OPAQUE_AGENT { &b"opaque"[..] } else { field(b"user-agent") };
     debug_assert!(matches!(message.start, Start::Request(..)));
-    stable_hash(&[field(b"host"), b"\n", field(b"user-agent")])
+    stable_hash(&[field(b"host"), b"\n", agent])
 }
 
 impl Entry for Account {

@@ -10,7 +10,7 @@ mod account;
 mod connection;
 mod judge;
 mod thresholds;
-mod token;
+pub(super) mod token;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +27,7 @@ use super::Detector;
 use super::masquerade::{Masquerade, Place};
 use super::table::Table;
 use crate::dissect::http::{Message, Start};
+use crate::dissect::payload::Body;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject};
 use crate::observation::Observation;
 
@@ -71,6 +72,8 @@ pub struct Http {
     thresholds: Thresholds,
     accounts: Table<Who, Account>,
     connections: Table<FlowKey, Connection>,
+    /// Whether any connection became a tunnel: on many networks none ever does.
+    has_tunnels: bool,
     masquerade: Masquerade,
 }
 
@@ -81,7 +84,7 @@ impl Http {
         let accounts = Table::new(thresholds.accounts);
         let connections = Table::new(thresholds.connections);
         let masquerade = Masquerade::new(Place::Http, thresholds.connections);
-        Self { thresholds, accounts, connections, masquerade }
+        Self { thresholds, accounts, connections, has_tunnels: false, masquerade }
     }
 
     fn message(&mut self, observation: &Observation<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
@@ -113,6 +116,7 @@ impl Http {
                     Use::Asked(Inside::Connect) if status / 100 == 2 => Use::Open(Inside::Connect),
                     _ => Use::Messages,
                 };
+                self.has_tunnels |= matches!(connection.used_for, Use::Open(_));
                 let asked = std::mem::take(&mut connection.asked);
                 account.response(status, message, asked, &self.thresholds);
             }
@@ -126,8 +130,15 @@ impl Http {
     }
 
     /// Looks into a connection that was turned into a tunnel.
-    fn look_inside(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) -> bool {
-        let payload = observation.head.payload();
+    fn look_inside(
+        &mut self,
+        observation: &Observation<'_>,
+        payload: &[u8],
+        findings: &mut Vec<Finding>,
+    ) -> bool {
+        if !self.has_tunnels {
+            return false;
+        }
         for to_server in [true, false] {
             let key = client_key(observation.key(), to_server);
             let Some(connection) = self.connections.get(&key) else { continue };
@@ -213,12 +224,12 @@ impl Detector for Http {
             return;
         }
         findings.extend(self.masquerade.observe(observation));
-        let payload = observation.head.payload();
-        if payload.is_empty() || self.look_inside(observation, findings) {
+        let Some(payload) = observation.payload() else { return };
+        if self.look_inside(observation, payload.message.bytes, findings) {
             return;
         }
-        if let Some(message) = Message::parse(payload) {
-            self.message(observation, &message, findings);
+        if let Body::Http(message) = &payload.body {
+            self.message(observation, message, findings);
         }
     }
 

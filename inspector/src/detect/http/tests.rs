@@ -2,23 +2,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::*;
-use crate::detect::noise::tests::{ciphertext, hex};
-use crate::detect::traffic::Bench;
+use crate::detect::wire::{Wire, hex, noise};
 
-fn bench() -> Bench<Http> {
-    Bench::new(Http::new(Thresholds::default()), 80)
+fn bench() -> Wire<Http> {
+    Wire::to(80, Http::new(Thresholds::default()))
 }
 
 fn code(len: usize, seed: u64) -> String {
-    STANDARD.encode(ciphertext(len, seed))
+    STANDARD.encode(noise(seed, len))
 }
 
-fn ask(bench: &mut Bench<Http>, path: &str, headers: &str) {
+fn ask(bench: &mut Wire<Http>, path: &str, headers: &str) {
     let request = format!("GET {path} HTTP/1.1\r\nHost: www.example\r\nUser-Agent: x\r\n{headers}\r\n");
     bench.send(true, request.as_bytes());
 }
 
-fn answer(bench: &mut Bench<Http>, status: u16, headers: &str) {
+fn answer(bench: &mut Wire<Http>, status: u16, headers: &str) {
     bench.send(false, format!("HTTP/1.1 {status} X\r\n{headers}\r\n<html>").as_bytes());
 }
 
@@ -77,7 +76,7 @@ fn set_cookies_that_are_never_returned_alert_unless_the_client_keeps_none() {
 
 #[test]
 fn validators_that_were_never_given_alert_and_caches_do_not() {
-    let hex = |seed| hex(&ciphertext(32, seed));
+    let hex = |seed| hex(&noise(seed, 32));
     let (mut covert, mut cache) = (bench(), bench());
     covert.connect();
     cache.connect();
@@ -95,11 +94,11 @@ fn validators_that_were_never_given_alert_and_caches_do_not() {
 
 #[test]
 fn opaque_paths_alert_and_media_links_and_revocation_do_not() {
-    let path = |n| format!("/a/{}", URL_SAFE_NO_PAD.encode(ciphertext(90, n)));
+    let path = |n| format!("/a/{}", URL_SAFE_NO_PAD.encode(noise(n, 90)));
     let mut covert = bench();
     let mut others = [bench(), bench(), bench(), bench()];
     covert.connect();
-    others.iter_mut().for_each(Bench::connect);
+    others.iter_mut().for_each(Wire::connect);
     for n in 0..30 {
         ask(&mut covert, &path(n), "");
         answer(&mut covert, 200, "Content-Type: text/html\r\n");
@@ -127,7 +126,7 @@ fn opaque_headers_alert_and_identifiers_and_signatures_do_not() {
     for n in 0..30 {
         ask(&mut covert, "/", &format!("X-Trace: {}\r\n", code(72, n)));
         answer(&mut covert, 200, "");
-        let signature = hex(&ciphertext(32, n));
+        let signature = hex(&noise(n, 32));
         let signed = format!("X-Signature: sha256={signature}\r\nAuthorization: Bearer {}\r\n", code(90, n));
         ask(&mut plain, "/", &signed);
         answer(&mut plain, 200, &format!("X-Amz-Id-2: {}\r\n", code(57, n)));
@@ -144,7 +143,7 @@ fn frame(data: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn websocket(first: &[u8]) -> Bench<Http> {
+fn websocket(first: &[u8]) -> Wire<Http> {
     let mut bench = bench();
     bench.connect();
     ask(&mut bench, "/socket", "Connection: Upgrade\r\nUpgrade: websocket\r\n");
@@ -172,4 +171,45 @@ fn other_protocols_in_websockets_alert_and_messages_of_applications_do_not() {
     ] {
         assert_eq!(websocket(message).findings, [], "{message:?}");
     }
+}
+
+#[test]
+fn names_of_programs_parameters_and_passwords_that_are_data_alert() {
+    let mut agents = bench();
+    let mut parameters = bench();
+    let mut passwords = bench();
+    for seed in 0..12 {
+        let code = code(75, seed);
+        agents.connect();
+        let request =
+            format!("GET / HTTP/1.1\r\nHost: www.example\r\nUser-Agent: Mozilla/5.0 {code}\r\n\r\n");
+        agents.send(true, request.as_bytes());
+        answer(&mut agents, 200, "Content-Type: text/html\r\n");
+        parameters.connect();
+        ask(&mut parameters, &format!("/a?q={}", URL_SAFE_NO_PAD.encode(noise(seed, 90))), "");
+        answer(&mut parameters, 200, "Content-Type: text/html\r\n");
+        passwords.connect();
+        ask(&mut passwords, "/", &format!("Authorization: Basic {code}\r\n"));
+        answer(&mut passwords, 200, "Content-Type: text/html\r\n");
+    }
+    for (name, bench) in [("agents", agents), ("parameters", parameters), ("passwords", passwords)] {
+        assert!(bench.alerts() >= 1, "{name}: {:?}", bench.findings);
+    }
+}
+
+#[test]
+fn signed_links_browsers_and_logins_are_silent() {
+    let mut bench = bench();
+    for seed in 0..30 {
+        bench.connect();
+        let path = format!("/v1/data?cursor={}&Signature={}", code(20, seed), hex(&noise(seed, 200)));
+        ask(&mut bench, &path, "Authorization: Basic YWRtaW46YSBsb25nIHBhc3N3b3JkIG9mIHdvcmRz\r\n");
+        answer(&mut bench, 200, "Content-Type: application/json\r\n");
+        let agent = format!("Mozilla/5.0 (Linux; Android 14; Pixel {seed}) AppleWebKit/537.36 Mobile");
+        let request =
+            format!("GET /?session={seed} HTTP/1.1\r\nHost: www.example\r\nUser-Agent: {agent}\r\n\r\n");
+        bench.send(true, request.as_bytes());
+        answer(&mut bench, 200, "Content-Type: text/html\r\n");
+    }
+    assert_eq!(bench.alerts(), 0, "{:?}", bench.findings);
 }

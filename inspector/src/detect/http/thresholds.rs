@@ -34,6 +34,9 @@ pub struct Thresholds {
     /// Bytes from which a part of a path counts. Base rate: hashes and identifiers have up to 20; longer ones
     /// are content addresses.
     pub opaque_path_bytes: u32,
+    /// Bytes from which a parameter of a query counts like a part of the path. Base rate: identifiers, cursors and
+    /// signatures; those of RSA are larger, and left out by their names.
+    pub opaque_parameter_bytes: u32,
     /// The least share of messages that have the carrier in which it must be new. Base rate: what isn't a
     /// channel repeats itself.
     pub share: f64,
@@ -61,6 +64,7 @@ impl Default for Thresholds {
             etag_bytes: 44,
             opaque_paths: 8,
             opaque_path_bytes: 24,
+            opaque_parameter_bytes: 48,
             share: 0.75,
             high_ratio: 4,
             idle_ns: 2 * 3600 * 1_000_000_000,

@@ -10,20 +10,28 @@ const LEAST: usize = 16;
 /// Shortest of letters of one case and digits, which words and numbers are too.
 const LEAST_ONE_CASE: usize = 24;
 
+/// Shortest of digits alone: two times or numbers of objects side by side have 40.
+const LEAST_NUMBER: usize = 48;
+
+/// Shortest prose, bytes.
+const LEAST_PROSE: usize = 24;
+
 /// A token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token {
+pub(in crate::detect) struct Token {
     /// Hash of its characters.
-    pub(super) hash: u64,
+    pub(in crate::detect) hash: u64,
     /// Bytes that it can carry by its alphabet.
-    pub(super) bytes: u32,
+    pub(in crate::detect) bytes: u32,
 }
 
 /// What separates tokens: in a path also the slash, which is a character of base64 elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::detect) enum Place {
     Path,
     Field,
+    /// Like a field; text in base64 counts too, if it is prose: scripts keep structures and numbers there.
+    Cookie,
 }
 
 /// Decodes `%2B` and the like.
@@ -45,11 +53,18 @@ pub(super) fn unescape(value: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Calls `found` with each token of a value that looks like encoded ciphertext.
-pub(super) fn each(value: &[u8], place: Place, mut found: impl FnMut(Token)) {
+pub(in crate::detect) fn each(value: &[u8], place: Place, mut found: impl FnMut(Token)) {
+    let escaped = value.len();
     let value = unescape(value);
+    let escapes = (escaped - value.len()) / 2;
+    if escapes >= LEAST && is_raw(&value) {
+        let bytes = u32::try_from(escapes).unwrap_or(u32::MAX);
+        found(Token { hash: crate::findings::stable_hash(&[&value]), bytes });
+        return;
+    }
     let is_inside = |byte: &u8| match byte {
         b'+' | b'-' | b'_' => true,
-        b'/' => place == Place::Field,
+        b'/' => place != Place::Path,
         byte => byte.is_ascii_alphanumeric(),
     };
     for token in value.split(|byte| !is_inside(byte)) {
@@ -57,7 +72,8 @@ pub(super) fn each(value: &[u8], place: Place, mut found: impl FnMut(Token)) {
         if place == Place::Path && (is_digest(token) || is_content_id(token)) {
             continue;
         }
-        if let Some(bytes) = information(token) {
+        let prose = || if place == Place::Cookie { prose(token) } else { None };
+        if let Some(bytes) = information(token).or_else(prose) {
             found(Token { hash: crate::findings::stable_hash(&[token]), bytes });
         }
     }
@@ -74,6 +90,9 @@ fn information(token: &[u8]) -> Option<u32> {
     let (digit, hex) = (share(u8::is_ascii_digit), share(u8::is_ascii_hexdigit));
     let len = u32::try_from(token.len()).ok()?;
     let is_one_case = lower == 0.0 || upper == 0.0;
+    if digit >= 1.0 {
+        return (token.len() >= LEAST_NUMBER).then_some(len * 5 / 12);
+    }
     if hex >= 1.0 && is_one_case {
         // Uniform: 0.625 of the characters are digits.
         return (0.35..=0.88).contains(&digit).then_some(len / 2);
@@ -98,14 +117,35 @@ fn mixes(token: &[u8], expected: f64) -> bool {
     changes as f64 / n >= expected - 2.5 * (expected * (1.0 - expected) / n).sqrt()
 }
 
+/// Whether escaped bytes are no text in any encoding: not UTF-8, and with control characters, which random bytes are once
+/// in eight times.
+fn is_raw(value: &[u8]) -> bool {
+    let controls = value.iter().filter(|byte| matches!(byte, 0..=8 | 14..=31 | 127)).count();
+    std::str::from_utf8(value).is_err() && controls * 32 >= value.len()
+}
+
+/// What a token is in base64, if it is that.
+fn decoded(token: &[u8]) -> Option<Vec<u8>> {
+    let whole = token.get(..token.len() / 4 * 4).unwrap_or_default();
+    STANDARD_NO_PAD.decode(whole).or_else(|_| URL_SAFE_NO_PAD.decode(whole)).ok()
+}
+
+fn is_printable(bytes: &[u8]) -> bool {
+    let printable = bytes.iter().filter(|byte| matches!(byte, 9 | 10 | 13 | 0x20..=0x7e)).count();
+    printable * 10 >= bytes.len() * 8
+}
+
 /// Whether it is base64 of text: JSON in tracking cookies, names in query strings. Ciphertext is not.
 fn is_text(token: &[u8]) -> bool {
-    let whole = token.get(..token.len() / 4 * 4).unwrap_or_default();
-    let decoded = STANDARD_NO_PAD.decode(whole).or_else(|_| URL_SAFE_NO_PAD.decode(whole));
-    decoded.is_ok_and(|bytes| {
-        let printable = bytes.iter().filter(|byte| matches!(byte, 9 | 10 | 13 | 0x20..=0x7e)).count();
-        printable * 10 >= bytes.len() * 8
-    })
+    decoded(token).is_some_and(|bytes| is_printable(&bytes))
+}
+
+/// Bytes of prose in base64: words or lines, not structures.
+fn prose(token: &[u8]) -> Option<u32> {
+    let bytes = decoded(token).filter(|bytes| bytes.len() >= LEAST_PROSE && is_printable(bytes))?;
+    let spaces = bytes.iter().filter(|byte| matches!(byte, b' ' | b'\n')).count();
+    let is_structure = bytes.iter().any(|byte| matches!(byte, b'{' | b'}' | b'[' | b'<' | b'"' | b'='));
+    (spaces * 16 >= bytes.len() && !is_structure).then(|| u32::try_from(bytes.len()).unwrap_or(u32::MAX))
 }
 
 /// Whether it is a SHA-256, SHA-384 or SHA-512 in hexadecimal.
@@ -131,7 +171,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
-    use crate::detect::noise::tests::{ciphertext, hex};
+    use crate::detect::wire::{hex, noise};
 
     fn bytes(value: &str, place: Place) -> Vec<u32> {
         let mut all = Vec::new();
@@ -142,7 +182,7 @@ mod tests {
     #[test]
     fn codes_of_ciphertext_are_found() {
         let found = |code: fn(&[u8]) -> String, len: usize| {
-            (0..500).filter(|seed| bytes(&code(&ciphertext(len, *seed)), Place::Field).len() == 1).count()
+            (0..500).filter(|seed| bytes(&code(&noise(*seed, len)), Place::Field).len() == 1).count()
         };
         assert!(found(|b| STANDARD.encode(b), 96) >= 480);
         assert!(found(|b| URL_SAFE_NO_PAD.encode(b), 30) >= 450);
@@ -152,7 +192,7 @@ mod tests {
 
     #[test]
     fn digests_in_paths_are_names_of_files() {
-        let digest = hex(&ciphertext(32, 7));
+        let digest = hex(&noise(7, 32));
         assert!(bytes(&format!("/dists/stable/main/by-hash/SHA256/{digest}"), Place::Path).is_empty());
         assert_eq!(bytes(&format!("/x/{}", &digest[..62]), Place::Path), [31]);
     }
@@ -171,5 +211,29 @@ mod tests {
             assert!(bytes(value, Place::Path).is_empty(), "{value}");
             assert!(bytes(value, Place::Field).is_empty(), "{value}");
         }
+    }
+
+    #[test]
+    fn numbers_escapes_and_prose_count_where_they_must_be_data() {
+        let digits: String = noise(3, 72).iter().map(|byte| char::from(b'0' + byte % 10)).collect();
+        assert_eq!(bytes(&digits, Place::Path), [30]);
+        let escaped: String = hex(&noise(4, 60))
+            .as_bytes()
+            .chunks(2)
+            .flat_map(|pair| ['%', char::from(pair[0]), char::from(pair[1])])
+            .collect();
+        assert_eq!(bytes(&escaped, Place::Field), [60]);
+        let text = STANDARD.encode("root:x:0:0 the first line and some words more\nand another one");
+        assert_eq!(bytes(&text, Place::Cookie).len(), 1);
+        assert!(bytes(&text, Place::Field).is_empty());
+        // Text of other scripts, and what pages keep in cookies.
+        for value in [
+            "%D0%9F%D1%80%D0%B8%D0%B2%D0%B5%D1%82%20%D0%BC%D0%B8%D1%80%20%D0%B8%20%D0%B2%D1%81%D0%B5",
+            "%C4%E3%BA%C3%CA%C0%BD%E7%C4%E3%BA%C3%CA%C0%BD%E7%C4%E3%BA%C3%CA%C0%BD%E7",
+        ] {
+            assert!(bytes(value, Place::Cookie).is_empty(), "{value}");
+        }
+        let json = STANDARD.encode(r#"{"id": "visitor", "pages": [1, 2, 3], "time": 1700000000}"#);
+        assert!(bytes(&json, Place::Cookie).is_empty());
     }
 }

@@ -11,13 +11,16 @@ mod inner;
 mod pair;
 mod payload;
 mod quote;
-mod table;
 mod verdict;
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
 
 use inspector_common::Class;
 
-use self::table::{Hosts, Table};
+use self::pair::Pair;
 use super::Detector;
+use super::table::{Entry, Table};
 use crate::dissect::icmp::Message;
 use crate::findings::{Finding, Subject};
 use crate::observation::{Content, Observation};
@@ -66,6 +69,25 @@ pub struct Thresholds {
     /// Their share of the pair's echoes. Base rate: hosts behind a NAT share a pair, but each sends several
     /// requests with one identifier: 0.25 for runs of four.
     pub id_seq_jump_share: f64,
+    /// Echoes whose sequence number is lower than the one before with the same identifier, packets. Base rate: reordered
+    /// ones, and pingers that begin anew, which begin at 0 or 1.
+    pub seq_backs: u32,
+    /// Their share: half of random numbers are.
+    pub seq_back_share: f64,
+    /// Payloads of which 1 to 3 bytes are new behind the place of clocks, packets, and not in equal steps as those of
+    /// counters. Base rate: 0; counters and checksums' partners are at the start.
+    pub small_changes: u32,
+    /// Their share of the pair's echoes.
+    pub small_share: f64,
+    /// Simple fills of one length, packets. Base rate: a pinger has one; who tests a line's patterns uses 5 or 6.
+    pub fills: u32,
+    /// Their share.
+    pub fill_share: f64,
+    /// New payloads, the first of a pair not counted, that tell when they come to the next number of bytes.
+    /// Base rate: 1 for a second pinger with a random fill.
+    pub bulk_payloads: u32,
+    /// New bytes of these.
+    pub bulk_bytes: u32,
     /// Errors with changing data behind the quoted datagram, packets. Base rate: 0.
     pub errors: u32,
     /// Bytes of that data. Base rate: 0.
@@ -99,6 +121,14 @@ impl Default for Thresholds {
             lengths: 5,
             id_seq_jumps: 24,
             id_seq_jump_share: 0.8,
+            seq_backs: 24,
+            seq_back_share: 0.25,
+            small_changes: 32,
+            small_share: 0.75,
+            fills: 12,
+            fill_share: 0.5,
+            bulk_payloads: 2,
+            bulk_bytes: 500,
             errors: 3,
             error_bytes: 96,
             medium: 0.6,
@@ -110,23 +140,39 @@ impl Default for Thresholds {
     }
 }
 
+/// The hosts of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Hosts {
+    client: IpAddr,
+    server: IpAddr,
+}
+
+impl Entry for Box<Pair> {
+    fn last_ns(&self) -> u64 {
+        self.traffic.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        self.estimated_bytes
+    }
+}
+
 /// The detector.
 #[derive(Debug)]
 pub struct IcmpPayload {
     thresholds: Thresholds,
-    pairs: Table,
-    expired_ns: u64,
+    pairs: Table<Hosts, Box<Pair>>,
+    /// For hashes of payloads, so that nobody can make some that collide.
+    hash_key: u64,
 }
-
-/// Idle pairs are looked for this often.
-const EXPIRE_EVERY_NS: u64 = 60_000_000_000;
 
 impl IcmpPayload {
     /// A detector with an empty table.
     #[must_use]
     pub fn new(thresholds: Thresholds) -> Self {
         let pairs = Table::new(thresholds.capacity);
-        Self { thresholds, pairs, expired_ns: 0 }
+        let hash_key = RandomState::new().hash_one(thresholds.capacity);
+        Self { thresholds, pairs, hash_key }
     }
 
     fn judge(&mut self, observation: &Observation<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
@@ -139,7 +185,8 @@ impl IcmpPayload {
         let to_server = !is_error && !message.is_reply();
         let (src, dst) = (observation.head.src(), observation.head.dst());
         let (client, server) = if to_server { (src, dst) } else { (dst, src) };
-        let pair = self.pairs.pair(Hosts { client, server }, time_ns);
+        let new = || Box::new(Pair::new(time_ns, self.hash_key));
+        let Some(pair) = self.pairs.entry(Hosts { client, server }, new) else { return };
         pair.age(time_ns, self.thresholds.half_life_ns);
         pair.traffic.add(to_server, observation.head.meta.wire_len, time_ns);
         let is_evidence = if is_error { pair.observe_error(message) } else { pair.observe(message, time_ns) };
@@ -163,14 +210,11 @@ impl Detector for IcmpPayload {
     }
 
     fn tick(&mut self, now_ns: u64) {
-        if now_ns.saturating_sub(self.expired_ns) >= EXPIRE_EVERY_NS {
-            self.expired_ns = now_ns;
-            self.pairs.expire(now_ns.saturating_sub(self.thresholds.idle_ns));
-        }
+        self.pairs.expire(now_ns.saturating_sub(self.thresholds.idle_ns));
     }
 
     fn occupancy(&self) -> (usize, usize) {
-        (self.pairs.len(), self.pairs.capacity())
+        self.pairs.occupancy()
     }
 }
 

@@ -18,6 +18,9 @@ const ID_WORDS: usize = 32;
 /// Sequence numbers no further apart than this, in either byte order, count as one sequence.
 const SEQ_STEP: u16 = 64;
 
+/// Fewer than this many steps back are packets out of order, and as many forward may have been lost.
+const SEQ_REORDER: u16 = 17;
+
 /// Least data behind a quoted datagram to count, bytes: stacks that quote Ethernet padding (up to 18), or that
 /// subtract the header (20) from the length they quote, stay below.
 const MIN_EXCESS: usize = 32;
@@ -65,6 +68,12 @@ pub(super) struct Tally {
     pub(super) exchanges: u32,
     /// Of these the ones whose identifier and sequence number follow from nothing.
     pub(super) jumps: u32,
+    /// Of these the ones whose sequence number is lower than the one before with the identifier.
+    pub(super) backs: u32,
+    /// Of these the ones that are new in a few bytes only, behind the place of clocks.
+    pub(super) small: u32,
+    /// Of these the ones with another simple fill.
+    pub(super) fills: u32,
     /// Replies whose identifier had not been seen in a request.
     pub(super) unsolicited: u32,
     /// Errors with changing data behind the quoted datagram.
@@ -91,6 +100,9 @@ impl Tally {
             greetings,
             exchanges,
             jumps,
+            backs,
+            small,
+            fills,
             unsolicited,
             errors,
             error_bytes,
@@ -112,6 +124,9 @@ impl Tally {
             greetings,
             exchanges,
             jumps,
+            backs,
+            small,
+            fills,
             unsolicited,
             errors,
             error_bytes,
@@ -137,6 +152,8 @@ pub(super) struct Pair {
     request_ids: [u64; ID_WORDS],
     ids: [u64; ID_WORDS],
     seqs: [u16; 4],
+    /// The last few identifiers with their last sequence numbers, of requests and of replies.
+    series: [[(u16, u16); 4]; 2],
     excess: u64,
     key: u64,
     halved_ns: u64,
@@ -157,19 +174,12 @@ impl Pair {
             request_ids: [0; ID_WORDS],
             ids: [0; ID_WORDS],
             seqs: [0; 4],
+            series: [[(0, 0); 4]; 2],
             excess: 0,
             key,
             halved_ns: now_ns,
             pace: Pace::default(),
         }
-    }
-
-    pub(super) fn last_ns(&self) -> u64 {
-        self.traffic.last_ns
-    }
-
-    pub(super) fn has_evidence(&self) -> bool {
-        self.estimated_bytes > 0
     }
 
     /// How many lengths new payloads had, at least.
@@ -241,7 +251,10 @@ impl Pair {
             self.tally.changed += u32::from(is_changed);
             self.note(&payload, &novelty, is_first);
         }
-        is_jump || is_inner || novelty.is_new()
+        self.tally.small += u32::from(novelty.small > 0);
+        self.tally.fills += u32::from(novelty.is_new_fill);
+        self.estimated_bytes += u64::from(novelty.small) + u64::from(novelty.is_new_fill);
+        is_jump || is_inner || novelty.is_new() || novelty.small > 0 || novelty.is_new_fill
     }
 
     /// Takes in an error that carries `excess` behind the quoted datagram; `false` where it says nothing new.
@@ -274,22 +287,43 @@ impl Pair {
         relation
     }
 
-    /// Holds identifier and sequence number against earlier ones; `true` where they follow from nothing.
+    /// Holds identifier and sequence number against earlier ones; `true` where they are odd.
     fn follow(&mut self, message: &Message<'_>) -> bool {
-        if !message.is_echo_request() && !message.is_echo_reply() {
-            return false;
-        }
+        let (id, seq) = (message.id, message.seq);
         let near = |a: u16, b: u16| a.wrapping_sub(b).min(b.wrapping_sub(a)) <= SEQ_STEP;
-        let seq = message.seq;
-        let is_near = |known: u16| near(seq, known) || near(seq.swap_bytes(), known.swap_bytes());
+        let is_near = |a: u16, b: u16| near(a, b) || near(a.swap_bytes(), b.swap_bytes());
+        let is_start = is_near(seq, 0);
+        let is_known_seq = self.seqs.iter().any(|known| is_near(seq, *known));
+        let is_known_id = is_set(&self.ids, id);
+        // Somebody else's identifier in the middle of a series: a new pinger begins at its start.
+        let goes_on = |then: u16| {
+            (1..SEQ_REORDER).contains(&seq.wrapping_sub(then))
+                || (1..SEQ_REORDER).contains(&seq.swap_bytes().wrapping_sub(then.swap_bytes()))
+        };
+        let series = &mut self.series[usize::from(message.is_reply())];
+        let is_far_id = !series.iter().any(|(known, _)| is_near(id, *known));
+        let is_first = matches!(seq, 0 | 1 | 0x0100);
+        let takes_over = is_far_id && !is_first && series.first().is_some_and(|(_, then)| goes_on(*then));
+        // A series with known identifier whose numbers are anywhere, and one of another identifier that are.
+        let is_odd_seq = !is_start && !is_known_seq;
         let is_jump =
-            !is_set(&self.ids, message.id) && !is_near(0) && !self.seqs.iter().any(|known| is_near(*known));
-        set(&mut self.ids, message.id);
+            if is_known_id { is_odd_seq && self.tally.exchanges > 0 } else { is_odd_seq || takes_over };
+        let before = series.iter().find(|(known, _)| *known == id).map(|(_, then)| *then);
+        let is_back =
+            !is_first && before.is_some_and(|then| (SEQ_REORDER..0x8000).contains(&then.wrapping_sub(seq)));
+        set(&mut self.ids, id);
         self.seqs.rotate_right(1);
         self.seqs[0] = seq;
+        let place = series.iter().position(|(known, _)| *known == id).unwrap_or(series.len() - 1);
+        if let Some(newer) = series.get_mut(..=place) {
+            newer.rotate_right(1);
+        }
+        series[0] = (id, seq);
         self.tally.exchanges += 1;
         self.tally.jumps += u32::from(is_jump);
-        is_jump
+        self.tally.backs += u32::from(is_back);
+        self.estimated_bytes += if is_jump { 4 } else { u64::from(is_back) };
+        is_jump || is_back
     }
 
     fn note(&mut self, payload: &Payload<'_>, novelty: &Novelty, is_first: bool) {

@@ -42,6 +42,10 @@ pub(super) struct Novelty {
     pub(super) printable: u32,
     /// New bytes that are letters or digits.
     pub(super) alphanumeric: u32,
+    /// Where nothing else is new: bytes behind the place of clocks that changed, and not as a counter does.
+    pub(super) small: u32,
+    /// Whether it is a simple fill of a kind not seen before, as long as the last.
+    pub(super) is_new_fill: bool,
     /// If all new bytes are letters and digits: pairs of equal ones, and pairs there are.
     pub(super) coincidences: (u32, u32),
 }
@@ -143,6 +147,66 @@ impl Reference {
 pub(super) struct Memory {
     references: Vec<Reference>,
     uses: u64,
+    fills: Fills,
+    last_small: Small,
+}
+
+/// Simple fills, by a byte in the middle and the step to the next; those of other lengths than the last are not
+/// looked at, for a sweep of lengths moves the middle.
+#[derive(Clone, Debug, Default)]
+struct Fills {
+    len: u32,
+    seen: Vec<[u8; 2]>,
+    last: u8,
+    shift: u8,
+}
+
+/// Fills that are remembered.
+const FILLS: usize = 16;
+
+impl Fills {
+    /// Whether the fill is new.
+    fn add(&mut self, payload: &Payload<'_>) -> bool {
+        let middle = payload.data.len() / 2;
+        let is_other = std::mem::replace(&mut self.len, payload.len) != payload.len;
+        let Some(&[byte, next]) = payload.data.get(middle..).and_then(<[u8]>::first_chunk) else {
+            return false;
+        };
+        let fill = [byte, next.wrapping_sub(byte)];
+        // Some shift their fill by one with each packet.
+        let shift = byte.wrapping_sub(std::mem::replace(&mut self.last, byte));
+        let is_shifted = std::mem::replace(&mut self.shift, shift) == shift;
+        if is_other || is_shifted || self.seen.contains(&fill) {
+            return false;
+        }
+        if self.seen.len() >= FILLS {
+            self.seen.remove(0);
+        }
+        self.seen.push(fill);
+        true
+    }
+}
+
+/// The first of few bytes that changed: its place, value, and step from the one before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Small {
+    at: usize,
+    value: u8,
+    step: u8,
+}
+
+impl Small {
+    /// How many bytes of a payload in which few are new changed behind the place of clocks, and not like a counter.
+    fn add(&mut self, data: &[u8], new: &[u8]) -> u32 {
+        let tail = new.get(CLOCK_ZONE..).unwrap_or_default();
+        let Some(at) = tail.iter().position(|new| *new != 0) else { return 0 };
+        let at = at + CLOCK_ZONE;
+        let value = data.get(at).copied().unwrap_or_default();
+        let step = value.wrapping_sub(self.value);
+        let is_counter = at != self.at || step == self.step;
+        *self = Self { at, value, step };
+        if is_counter { 0 } else { count(tail) }
+    }
 }
 
 impl Memory {
@@ -164,9 +228,13 @@ impl Memory {
         let Some(new) = buffer.get_mut(..data.len()) else { return Novelty::default() };
         explain_fill(data, new);
         if count(new) < MIN_NEW && length(data) >= payload.len {
-            return Novelty::default();
+            let is_new_fill = self.fills.add(payload);
+            return Novelty { small: self.last_small.add(data, new), is_new_fill, ..Novelty::default() };
         }
-        let novelty = self.novelty(payload, new);
+        let mut novelty = self.novelty(payload, new);
+        if !novelty.is_new() {
+            novelty.small = self.last_small.add(data, new);
+        }
         self.remember(payload);
         novelty
     }
@@ -251,7 +319,8 @@ impl Novelty {
         let alphanumeric = count_if(data, counted, |byte| byte.is_ascii_alphanumeric());
         // Only of use where there is nothing else.
         let coincidences = if alphanumeric == head + tail { coincidences(data, counted) } else { (0, 0) };
-        Self { head, tail, printable: count_if(data, counted, is_printable), alphanumeric, coincidences }
+        let printable = count_if(data, counted, is_printable);
+        Self { head, tail, printable, alphanumeric, coincidences, ..Self::default() }
     }
 }
 

@@ -11,7 +11,11 @@ const EXTENSION_AT: usize = 128;
 /// An error quotes the start of a datagram, which says how long it is. Nothing ordinary goes behind its end but
 /// zeros up to an extension.
 pub(super) fn excess<'a>(message: &Message<'a>) -> &'a [u8] {
-    let Some(quoted_len) = quoted_len(message) else { return &[] };
+    let Some(quoted_len) = quoted_len(message) else {
+        // Not even the version of a datagram: it quotes nothing.
+        let is_datagram = message.data.first().is_none_or(|first| matches!(first >> 4, 4 | 6));
+        return if is_datagram || message.data.iter().all(|byte| *byte == 0) { &[] } else { message.data };
+    };
     let end = extension_at(message).unwrap_or(message.data.len());
     let excess = message.data.get(quoted_len..end).unwrap_or_default();
     let is_padding = excess.iter().all(|byte| *byte == 0);

@@ -578,6 +578,54 @@ fn identifiers_that_carry_data_alert() {
 }
 
 #[test]
+fn one_of_identifier_and_sequence_that_carries_data_alerts() {
+    let mut random = Random(13);
+    let mut any = || u16::try_from(random.next() & 0xffff).unwrap();
+    let pings = || pings(120, SECOND, |at, _| iputils(at, 56));
+    let identifier: Vec<_> = pings().into_iter().map(|sent| Sent { id: any(), ..sent }).collect();
+    assert_alert("identifier", &echoed(identifier));
+    let sequence: Vec<_> = pings().into_iter().map(|sent| Sent { seq: any(), ..sent }).collect();
+    assert_alert("sequence", &echoed(sequence));
+    let letters: Vec<_> = pings().into_iter().map(|sent| Sent { seq: 32 + any() % 90, ..sent }).collect();
+    assert_alert("letters", &echoed(letters));
+}
+
+#[test]
+fn single_bytes_and_changing_fills_alert() {
+    let mut random = Random(14);
+    let last = pings(60, SECOND, |at, _| {
+        let mut data = iputils(at, 56);
+        *data.last_mut().unwrap() = random.bytes(1)[0];
+        data
+    });
+    assert_alert("last byte", &echoed(last));
+    let fills = pings(40, SECOND, |_, _| vec![random.bytes(1)[0]; 56]);
+    assert_alert("fills", &echoed(fills));
+}
+
+#[test]
+fn counters_at_the_end_patterns_and_restarts_are_silent() {
+    let counter = pings(200, SECOND, |at, number| [iputils(at, 54), number.to_be_bytes().to_vec()].concat());
+    assert_silent("counter", &echoed(counter));
+    let patterns =
+        pings(120, SECOND, |_, number| vec![[0, 0xff, 0xaa, 0x55, 0x0f][usize::from(number / 24)]; 56]);
+    assert_silent("patterns", &echoed(patterns));
+    // Two pingers on a host, each of four echoes, over and over.
+    let restarts = pings(240, SECOND, |at, _| iputils(at, 56)).into_iter().enumerate();
+    let restarts = restarts.map(|(i, sent)| {
+        let (run, seq) = (u16::try_from(i / 4).unwrap(), u16::try_from(i % 4).unwrap() + 1);
+        Sent { id: 0x4000 + run * 37, seq, ..sent }
+    });
+    assert_silent("restarts", &echoed(restarts));
+}
+
+#[test]
+fn large_new_payloads_need_no_number() {
+    let mut random = Random(15);
+    assert_eq!(severity(&pings(3, SECOND, |_, _| random.bytes(400))), Some(Severity::Medium));
+}
+
+#[test]
 fn rare_events_of_a_long_life_do_not_add_up() {
     let mut random = Random(13);
     let mut all = vec![];
@@ -633,7 +681,8 @@ fn floods_of_pairs_stay_within_capacity_and_do_not_push_out_evidence() {
         }
     }
     assert!(!found.is_empty());
-    detector.tick(START + 3 * 3600 * SECOND);
+    // A tick looks at a part of the table.
+    (0..64).for_each(|_| detector.tick(START + 3 * 3600 * SECOND));
     assert_eq!(detector.occupancy().0, 0);
 }
 

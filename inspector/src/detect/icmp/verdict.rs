@@ -76,6 +76,9 @@ pub(super) fn judge(
     })
 }
 
+/// How many kinds of reasons there are.
+const REASONS: usize = 14;
+
 fn is_new(pair: &Pair, thresholds: &Thresholds) -> bool {
     pair.tally.new_payloads >= thresholds.new_payloads && pair.tally.new_bytes >= thresholds.new_bytes
 }
@@ -97,13 +100,17 @@ fn is_held(pair: &Pair, thresholds: &Thresholds) -> bool {
     is_random_text(pair) && (is_new(pair, thresholds) || are_heads_new(pair, thresholds))
 }
 
-fn reasons(pair: &Pair, limits: &Thresholds) -> [Reason; 10] {
+fn reasons(pair: &Pair, limits: &Thresholds) -> [Reason; REASONS] {
     let tally = &pair.tally;
     let is_random_text = is_random_text(pair);
     let is_new = is_new(pair, limits) && !is_random_text;
     let are_heads_new = are_heads_new(pair, limits) && !is_random_text;
-    let jumps_from = limits.id_seq_jump_share * f64::from(tally.exchanges);
-    let are_jumps_many = f64::from(tally.jumps) >= jumps_from;
+    let is_bulk = tally.new_payloads >= limits.bulk_payloads && !is_random_text;
+    let is_share = |count: u32, share: f64| f64::from(count) >= share * f64::from(tally.exchanges);
+    let are_jumps_many = is_share(tally.jumps, limits.id_seq_jump_share);
+    let are_backs_many = is_share(tally.backs, limits.seq_back_share);
+    let are_small_many = is_share(tally.small, limits.small_share);
+    let are_fills_many = is_share(tally.fills, limits.fill_share);
     [
         Reason::of("inner_ip_headers", tally.inner, limits.inner_ip_headers, "packets", 0.75),
         Reason::of("application_greetings", tally.greetings, limits.greetings, "packets", 0.7),
@@ -116,13 +123,19 @@ fn reasons(pair: &Pair, limits: &Thresholds) -> [Reason; 10] {
         Reason::of("data_behind_quote", tally.error_bytes, limits.error_bytes, "bytes", 0.7)
             .only_if(tally.errors >= limits.errors),
         Reason::of("id_seq_jumps", tally.jumps, limits.id_seq_jumps, "packets", 0.6).only_if(are_jumps_many),
+        Reason::of("seq_steps_back", tally.backs, limits.seq_backs, "packets", 0.6).only_if(are_backs_many),
+        Reason::of("small_changes", tally.small, limits.small_changes, "packets", 0.6)
+            .only_if(are_small_many),
+        Reason::of("simple_fills", tally.fills, limits.fills, "packets", 0.6).only_if(are_fills_many),
+        Reason::of("new_bytes_in_bulk", tally.new_bytes, limits.bulk_bytes, "bytes", 0.65)
+            .only_if(is_bulk && !is_new),
         Reason::of("distinct_lengths", pair.distinct_lengths(), limits.lengths, "lengths", 0.4)
             .only_if(is_new || are_heads_new),
     ]
 }
 
 /// The reasons that crossed their threshold, then the context.
-fn evidence(pair: &Pair, reasons: [Reason; 10]) -> Vec<Evidence> {
+fn evidence(pair: &Pair, reasons: [Reason; REASONS]) -> Vec<Evidence> {
     let tally = &pair.tally;
     let context = |name, value: f64, unit| Evidence { name, value, threshold: None, unit };
     let share = |part: u32, whole: u32| f64::from(part) / f64::from(whole.max(1));

@@ -40,6 +40,12 @@ pub struct Thresholds {
     pub far_ttls: u64,
     /// Least share of switches between such TTLs, ratio. Base rate: 0 pairs with 16 switches that are not copies.
     pub far_share: f64,
+    /// Times that a flow goes between ECT(0) and ECT(1), switches: a sender falls back from one to the other once
+    /// (RFC 9331). Base rate: 0 pairs have one.
+    pub ecn_flips: u32,
+    /// Greatest share of switches between two TTLs, ratio: a message repeats a bit as often as not, and routers that send
+    /// packets over two paths in turn never do.
+    pub turns: f64,
     /// Values of TOS in UDP, values: media of several kinds share a flow (RFC 8837: at most four marks).
     pub udp_tos_values: u32,
     /// Values of DSCP that nobody marks one flow with, values: a sender has one or a few, and each network on the way maps
@@ -82,6 +88,8 @@ impl Default for Thresholds {
             switch_share: 0.3,
             far_ttls: 32,
             far_share: 0.01,
+            ecn_flips: 6,
+            turns: 0.9,
             udp_tos_values: 5,
             marks: 8,
             marks_share: 0.02,
@@ -117,11 +125,31 @@ struct State {
     last_ns: u64,
 }
 
-/// How the two ECN bits change. Negotiated ECN alternates between ECT(0) and none, and is marked now and then.
+/// How the two ECN bits change. Negotiated ECN alternates between ECT(0) or ECT(1) and none, and is marked now and
+/// then.
 #[derive(Debug, Default)]
 struct EcnSwitches {
     values: Alphabet,
     last: u8,
+    /// The flow and its last ECT codepoint.
+    capable: (u16, u8),
+    /// Times that a flow went from ECT(0) to ECT(1) or back.
+    flips: u32,
+}
+
+impl EcnSwitches {
+    fn add(&mut self, port: u16, ecn: u8) {
+        if ecn == self.last {
+            return;
+        }
+        self.values.add(ecn.into());
+        self.last = ecn;
+        if matches!(ecn, 1 | 2) {
+            let is_flip = self.capable == (port, 3 - ecn);
+            self.flips = self.flips.saturating_add(u32::from(is_flip));
+            self.capable = (port, ecn);
+        }
+    }
 }
 
 impl Entry for Box<State> {
@@ -209,10 +237,8 @@ impl State {
                 [meta.ttl.into(), meta.tos.into(), (meta.ip_fragment >> 13).into(), 0, 0, is_unsummed];
             self.switching.observe(head, meta.changed, values);
         }
-        let ecn = meta.tos & 3;
-        if meta.changed & inspector_common::flow::changed::TOS != 0 && ecn != self.ecn.last {
-            self.ecn.values.add(ecn.into());
-            self.ecn.last = ecn;
+        if meta.changed & inspector_common::flow::changed::TOS != 0 {
+            self.ecn.add(meta.key.src_port, meta.tos & 3);
         }
         if meta.anomalies & 1 << Anomaly::Ipv4ReservedFlag as u32 != 0 {
             self.reserved = self.reserved.saturating_add(1);

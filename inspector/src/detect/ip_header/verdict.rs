@@ -76,7 +76,8 @@ pub(super) fn of_counts(state: &mut State, limits: &Thresholds, key: &FlowKey) -
     // Path tracers count the TTL up from 1, again and again (mtr).
     let ttls = &state.switching.fields[field::TTL].values;
     let (least, greatest) = (ttls.min().unwrap_or(0), ttls.max().unwrap_or(0));
-    if least > 4 {
+    let is_turns = ttls.distinct() == 2 && state.switching.rate(field::TTL) > limits.turns;
+    if least > 4 && !is_turns {
         let are_far = greatest - least > limits.far_ttls;
         let min_share = if are_far { limits.far_share } else { limits.switch_share };
         findings.extend(switching(state, limits, key, (field::TTL, min_share), &TTL));
@@ -117,7 +118,7 @@ fn tos(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding>
 /// (RFC 9331), so only all four codepoints in turn tell.
 fn ecn(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
     let values = &state.ecn.values;
-    if !(values.contains(1) && values.contains(2) && values.distinct() >= 3) {
+    if values.distinct() < 3 || state.ecn.flips < limits.ecn_flips {
         return None;
     }
     switching(state, limits, key, (field::TOS, limits.switch_share), &ECN)

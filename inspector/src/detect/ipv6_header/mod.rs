@@ -35,6 +35,8 @@ pub struct Thresholds {
     pub switches: u32,
     /// Their share of the packets, ratio. Base rate: 0.20 for DSCP in IPv4.
     pub switch_share: f64,
+    /// Greatest share of switches between two hop limits, ratio: as for TTLs in IPv4.
+    pub turns: f64,
     /// Different contents of unknown options, unknown routing headers and padding, packets. Base rate: 0 pairs
     /// have any that are not zero.
     pub contents: u32,
@@ -51,6 +53,7 @@ impl Default for Thresholds {
             label_share: 0.15,
             switches: 16,
             switch_share: 0.3,
+            turns: 0.9,
             contents: 4,
             layouts: 2,
             layout_switches: 12,
@@ -239,7 +242,10 @@ fn of_counts(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Vec<Findi
     let is_mixed = tos.contains(1) && tos.contains(2);
     let is_media = key.protocol == 17 && tos.distinct() < 5;
     let is_class_free = (!is_ecn || is_mixed) && !is_media;
-    let is_trace = state.switching.fields[field::TTL].values.min().is_some_and(|least| least <= 4);
+    let hops = &state.switching.fields[field::TTL].values;
+    let is_trace = hops.min().is_some_and(|least| least <= 4);
+    // Routers that send packets over two paths in turn.
+    let is_turns = hops.distinct() == 2 && state.switching.rate(field::TTL) > limits.turns;
     let mut findings = Vec::new();
     let mut judge = |number: usize, gate: usize, signature, limits: (u32, f64)| {
         let Some(share) = state.switching.share(number, limits.0, limits.1) else { return };
@@ -263,7 +269,7 @@ fn of_counts(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Vec<Findi
     if is_class_free {
         judge(field::TOS, 1, &TRAFFIC_CLASS, (limits.switches, limits.switch_share));
     }
-    if !is_trace {
+    if !is_trace && !is_turns {
         judge(field::TTL, 2, &HOP_LIMIT, (limits.switches, limits.switch_share));
     }
     findings

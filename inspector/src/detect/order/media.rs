@@ -6,6 +6,8 @@ use crate::observation::Head;
 
 /// Most samples kept of a stream: the first four packets and the powers of two up to 2^19.
 const KEPT: usize = 20;
+/// How far identifications may be from the flow's own count, packets: a few are lost, or of others.
+const COUNTED: u16 = 64;
 /// Bytes of the fixed header of RTP (RFC 3550 §5.1).
 const HEADER: usize = 12;
 
@@ -16,6 +18,8 @@ pub(super) struct Sample {
     number: u32,
     /// RTP's sequence number.
     sequence: u16,
+    /// IPv4 identification.
+    id: u16,
     source: u32,
     kind: u8,
 }
@@ -30,6 +34,7 @@ impl Sample {
         is_rtp.then(|| Self {
             number: head.meta.number,
             sequence: u16::from_be_bytes([s0, s1]),
+            id: head.meta.ip_id,
             source: u32::from_be_bytes([x0, x1, x2, x3]),
             kind,
         })
@@ -77,18 +82,26 @@ impl Media {
         }
     }
 
-    /// How far the stream is shuffled; `None` where that can't be told: several sources, or numbers that drift by
-    /// more than `reach` packets from the places. A shift is how far a number is ahead of its place: loss lets it
-    /// grow, and what is sent in between fall, for all that follows.
+    /// How far the stream is shuffled; `None` where that can't be told: several sources, identifications that don't
+    /// count this flow's packets, or numbers that drift by more than `reach` packets from them.
+    ///
+    /// A shift is how far a sequence number is ahead of its packet's identification, which networks that lose and
+    /// reorder leave as it is. What a sender sends in between lets it fall, for all that follows.
     pub(super) fn shuffle(&self, reach: u32) -> Option<Shuffle> {
         let first = self.samples.first().filter(|_| !self.is_mixed)?;
-        let shift = |sample: &Sample| {
-            let steps = sample.sequence.wrapping_sub(first.sequence).cast_signed();
-            let places = sample.number.wrapping_sub(first.number);
-            // Places wrap as sequence numbers do.
-            let [_, _, high, low] = places.to_be_bytes();
-            i32::from(steps.wrapping_sub(i16::from_be_bytes([high, low])))
+        let counted = |sample: &Sample| {
+            // Places wrap as identifications do.
+            let [_, _, high, low] = sample.number.wrapping_sub(first.number).to_be_bytes();
+            let ahead = sample.id.wrapping_sub(first.id).wrapping_sub(u16::from_be_bytes([high, low]));
+            ahead.cast_signed().unsigned_abs() <= COUNTED
         };
+        let shift = |sample: &Sample| {
+            let steps = sample.sequence.wrapping_sub(first.sequence);
+            i32::from(steps.wrapping_sub(sample.id.wrapping_sub(first.id)).cast_signed())
+        };
+        if !self.samples.iter().all(counted) {
+            return None;
+        }
         let mut shifts: Vec<i32> = self.samples.iter().map(shift).collect();
         let (least, greatest) = (shifts.iter().min()?, shifts.iter().max()?);
         if greatest.abs_diff(*least) > reach {

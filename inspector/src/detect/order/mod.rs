@@ -47,7 +47,7 @@ static STREAM: Signature = Signature {
 pub struct Thresholds {
     /// Packets of a media stream that were seen, at least: 10 are seen of 256.
     pub media_heads: usize,
-    /// Turns of the shift between number and place. Base rate: 0 of 12 packets in streams with 0.4 % of swaps;
+    /// Turns of the shift between number and identification. Base rate: 0 of 12 packets in streams with 0.4 % of swaps;
     /// loss and reports of RTCP together 2 now and then.
     pub media_turns: usize,
     /// Places that packets are off in all, counted twice, packets. Base rate: 0; four packets of twelve that are

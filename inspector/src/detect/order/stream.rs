@@ -12,7 +12,8 @@ const SOON: u32 = 4;
 /// Time after which it may, microseconds: TCP in one room has round trips of 100 µs, but counts three
 /// duplicates first (RFC 5681 §3.2).
 const SOON_US: u64 = 20_000;
-/// Steps of identifications between neighbouring packets, at most: a counter of this flow or of few.
+/// Steps of identifications from the segment that jumped ahead to the one that was left out, at most: a counter of
+/// this flow or of few.
 const ID_STEP: u16 = 64;
 
 /// A hole in the sequence, left by the segment that jumped over it.
@@ -20,6 +21,8 @@ const ID_STEP: u16 = 64;
 struct Hole {
     from: u32,
     to: u32,
+    /// Identification of that segment.
+    id: u16,
     packets: u32,
     us: u64,
 }
@@ -28,7 +31,6 @@ struct Hole {
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     next: Option<u32>,
-    id: u16,
     hole: Option<Hole>,
     segments: u32,
     filled: u32,
@@ -48,13 +50,7 @@ impl Entry for Stream {
 
 impl Stream {
     pub(super) fn note(&mut self, record: &FlowRecord) {
-        self.traffic = Traffic {
-            packets_to_server: record.packets,
-            bytes_to_server: record.bytes,
-            first_ns: record.first_ns,
-            last_ns: record.last_ns,
-            ..Traffic::default()
-        };
+        self.traffic = Traffic::of_sender(record);
     }
 
     /// Segments with data, and those that came late though sent in order.
@@ -74,7 +70,6 @@ impl Stream {
 
     fn add(&mut self, entry: &SeriesEntry) {
         const SYN_FIN_RST: u8 = 7;
-        let id_step = entry.ip_id.wrapping_sub(std::mem::replace(&mut self.id, entry.ip_id));
         if let Some(hole) = &mut self.hole {
             hole.packets += 1;
             hole.us += u64::from(entry.gap_us);
@@ -93,12 +88,13 @@ impl Stream {
         };
         let is_ahead = |a: u32, b: u32| a != b && a.wrapping_sub(b) < 1 << 31;
         if is_ahead(start, next) {
-            self.hole = Some(Hole { from: next, to: start, packets: 0, us: 0 });
+            self.hole = Some(Hole { from: next, to: start, id: entry.ip_id, packets: 0, us: 0 });
         } else if let Some(hole) = self.hole.filter(|_| is_ahead(next, start)) {
             // Exactly what was left out, at once, and by its identification sent after what jumped over it.
             let is_fresh = !is_ahead(hole.from, start) && !is_ahead(end, hole.to);
             let is_soon = hole.packets <= SOON && hole.us <= SOON_US;
-            if is_fresh && is_soon && (1..=ID_STEP).contains(&id_step) {
+            let is_later = (1..=ID_STEP).contains(&entry.ip_id.wrapping_sub(hole.id));
+            if is_fresh && is_soon && is_later {
                 self.filled += 1;
                 self.hole = Some(Hole { from: end, ..hole }).filter(|hole| hole.from != hole.to);
             }

@@ -133,14 +133,7 @@ impl Detector for PacketRate {
 
     fn flow(&mut self, update: &FlowUpdate<'_>, _: &mut Vec<Finding>) {
         if let Some(gaps) = self.flows.get(update.key) {
-            let record = update.record;
-            gaps.traffic = Traffic {
-                packets_to_server: record.packets,
-                bytes_to_server: record.bytes,
-                first_ns: record.first_ns,
-                last_ns: record.last_ns,
-                ..Traffic::default()
-            };
+            gaps.traffic = Traffic::of_sender(update.record);
         }
     }
 

@@ -5,7 +5,7 @@ use inspector_common::{Direction, Origin, SliceFrame, Start};
 
 use super::*;
 use crate::detect::shape::Numbers;
-use crate::detect::wire::{ACK, CLIENT, SERVER, SYN, checksum, complete, ipv4};
+use crate::detect::wire::{ACK, CLIENT, SERVER, SYN, complete, identified, ipv4};
 use crate::dissect;
 use crate::observation::Event;
 use crate::replay::Replay;
@@ -44,11 +44,7 @@ impl Line {
         segment.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
         segment.extend(payload);
         complete(src, dst, &mut segment);
-        let mut bytes = ipv4(src, dst, 6, &segment);
-        bytes[4..6].copy_from_slice(&id.to_be_bytes());
-        bytes[10..12].fill(0);
-        let sum = checksum(&bytes[..20]);
-        bytes[10..12].copy_from_slice(&sum);
+        let bytes = identified(ipv4(src, dst, 6, &segment), id);
         let Self { detector, findings, .. } = self;
         let mut sink = |event: Event<'_>| match event {
             Event::Head(meta, bytes) => {

@@ -195,14 +195,7 @@ impl Detector for PacketLength {
 
     fn flow(&mut self, update: &FlowUpdate<'_>, _: &mut Vec<Finding>) {
         if let Some(lengths) = self.flows.get(update.key) {
-            let record = update.record;
-            lengths.traffic = Traffic {
-                packets_to_server: record.packets,
-                bytes_to_server: record.bytes,
-                first_ns: record.first_ns,
-                last_ns: record.last_ns,
-                ..Traffic::default()
-            };
+            lengths.traffic = Traffic::of_sender(update.record);
         }
     }
 

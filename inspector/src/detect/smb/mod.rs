@@ -7,11 +7,10 @@
 
 use std::net::IpAddr;
 
-use inspector_common::Class;
-
 use super::Detector;
 use super::table::{Entry, Table};
-use crate::dissect::smb::{self, Request};
+use crate::dissect::payload::Body;
+use crate::dissect::smb::Request;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 use crate::observation::Observation;
 
@@ -94,10 +93,7 @@ impl Detector for Smb {
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let head = &observation.head;
-        if head.class() != Class::Tcp || !matches!(observation.key().dst_port, 139 | 445) {
-            return;
-        }
-        let Some(request) = smb::parse(head.payload()) else { return };
+        let Some(Body::Smb(request)) = observation.payload().map(|payload| payload.body) else { return };
         let (client, server) = (head.src(), head.dst());
         let Some(pair) = self.pairs.entry((client.min(server), client.max(server)), Pair::default) else {
             return;
@@ -146,11 +142,11 @@ impl Detector for Smb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::traffic::Bench;
+    use crate::detect::wire::Wire;
     use crate::dissect::smb::tests::request;
 
-    fn bench() -> Bench<Smb> {
-        Bench::new(Smb::new(Thresholds::default()), 445)
+    fn bench() -> Wire<Smb> {
+        Wire::to(445, Smb::new(Thresholds::default()))
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub struct Thresholds {
     pub urgent: u32,
     /// Different acknowledgement numbers without the flag, values. Base rate: 1 in 3 pairs (scanners).
     pub acknowledgements: u32,
-    /// Different initial sequence numbers, or their echoes, with the same low 16 bits, values. Base rate: 4 of 6 in a
+    /// Different initial sequence numbers, or their echoes, with the same low 16 bits, or of four printable characters,
+    /// values. One in 53 random numbers is. Base rate: 4 of 6 in a
     /// scanner; 2 by chance.
     pub isns: u32,
     /// Different contents of unknown options after the handshake, values. Base rate: 0 expected.
@@ -69,6 +70,8 @@ impl Default for Thresholds {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Segments of the pair without reserved bits and urgent pointer, since one had them.
+    clean: u32,
     reserved: Alphabet,
     urgent: Alphabet,
     acknowledgements: Alphabet,
@@ -89,6 +92,8 @@ struct State {
 struct Isns {
     all: Alphabet,
     low: Alphabet,
+    /// Those of four printable characters.
+    text: u32,
 }
 
 impl Isns {
@@ -96,6 +101,8 @@ impl Isns {
         // A repeated SYN repeats its number.
         if !self.all.contains(isn.into()) {
             self.low.add((isn & 0xffff).into());
+            let is_text = isn.to_be_bytes().iter().all(|byte| matches!(byte, b' '..=b'~'));
+            self.text = self.text.saturating_add(u32::from(is_text));
         }
         self.all.add(isn.into());
     }
@@ -169,6 +176,8 @@ impl State {
         let Some(header) = segment.first_chunk::<20>() else { return };
         let [.., s0, s1, s2, s3, a0, a1, a2, a3, offset, flags, _, _, _, _, u0, u1] = *header;
         let has = |anomaly: Anomaly| head.meta.anomalies & 1 << anomaly as u32 != 0;
+        let is_clean = !has(Anomaly::TcpReservedBits) && !has(Anomaly::TcpUrgentWithoutFlag);
+        self.clean = self.clean.saturating_add(u32::from(is_clean));
         if has(Anomaly::TcpReservedBits) {
             self.reserved.add((offset & 0x0e).into());
         }
@@ -207,6 +216,9 @@ impl Detector for TcpHeader {
         }
         let is_plain = head.meta.l4_header_len == 20 && head.meta.tcp_flags & SYN == 0;
         if is_plain && head.meta.anomalies & ODD == 0 {
+            if let Some(state) = self.pairs.get(&Pair::of(key)) {
+                state.clean = state.clean.saturating_add(1);
+            }
             return;
         }
         let Some(state) = self.pairs.entry(Pair::of(key), Box::default) else { return };

@@ -45,7 +45,11 @@ const fn is_behind(before: u32, after: u32) -> bool {
 impl Track {
     pub(super) fn add(&mut self, entry: &SeriesEntry) {
         const SYN_RST: u8 = 6;
-        if entry.tcp_flags & SYN_RST != 0 || self.is_copy(entry) {
+        if entry.tcp_flags & SYN_RST != 0 {
+            self.before = None;
+            return;
+        }
+        if self.is_copy(entry) {
             return;
         }
         if self.windows.len() == WINDOWS {
@@ -55,10 +59,13 @@ impl Track {
         if entry.timestamp == 0 {
             return;
         }
+        // What was sent again, or overtaken, is left out: a repetition's clock is ahead of what it comes before.
+        if self.before.is_some_and(|before| !is_in_order(&before, entry)) {
+            return;
+        }
         if let Some(before) = self.before.replace(*entry) {
             self.steps = self.steps.saturating_add(1);
-            let is_backward = is_behind(before.timestamp, entry.timestamp) && is_in_order(&before, entry);
-            self.backwards = self.backwards.saturating_add(u32::from(is_backward));
+            self.backwards += u32::from(is_behind(before.timestamp, entry.timestamp));
         }
     }
 
@@ -98,12 +105,14 @@ const fn mix(hash: u64, word: u64) -> u64 {
 
 /// Whether a packet was sent after the one before it in the series: its sequence number is further, or its IPv4
 /// identification counts on from the other's. Where neither tells, as for acknowledgements in IPv6, it may
-/// have overtaken the other.
+/// have overtaken the other; and where the identification counts back, the other is a repetition that did.
 fn is_in_order(before: &SeriesEntry, after: &SeriesEntry) -> bool {
     let ahead = after.seq.wrapping_sub(before.seq).cast_signed();
     let step = after.ip_id.wrapping_sub(before.ip_id);
-    let counts_on = before.ip_id != 0 && after.ip_id != 0 && (1..256).contains(&step);
-    ahead > 0 || (ahead == 0 && counts_on)
+    let has_ids = before.ip_id != 0 && after.ip_id != 0;
+    let (counts_on, counts_back) =
+        (has_ids && (1..256).contains(&step), has_ids && step.wrapping_neg() < 256 && step != 0);
+    (ahead > 0 && !counts_back) || (ahead == 0 && counts_on)
 }
 
 #[cfg(test)]
@@ -119,9 +128,21 @@ mod tests {
         for (seq, timestamp) in [(100, 10), (300, 12), (200, 11), (400, 13)] {
             track.add(&entry(seq, timestamp));
         }
-        assert_eq!((track.backwards, track.steps), (0, 3));
+        assert_eq!((track.backwards, track.steps), (0, 2));
         track.add(&entry(500, 12));
         assert_eq!(track.backwards, 1);
+        // One that was sent again, before one that was delayed.
+        let mut track = Track::default();
+        for (seq, timestamp) in [(100, 10), (500, 12), (200, 15), (600, 13), (700, 13)] {
+            track.add(&entry(seq, timestamp));
+        }
+        assert_eq!((track.backwards, track.steps), (0, 3));
+        // One that was sent again and overtook the first copy of what comes after it.
+        let mut track = Track::default();
+        for (seq, timestamp, ip_id) in [(100, 10, 1), (200, 15, 9), (300, 11, 3), (400, 16, 10)] {
+            track.add(&SeriesEntry { ip_id, ..entry(seq, timestamp) });
+        }
+        assert_eq!((track.backwards, track.steps), (0, 2));
     }
 
     #[test]

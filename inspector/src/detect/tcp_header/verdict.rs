@@ -39,7 +39,9 @@ pub(super) fn of_heads(state: &mut State, limits: &Thresholds, key: &FlowKey) ->
     let mut findings = Vec::new();
     let time_ns = state.last_ns;
     let packets = state.reserved.total();
-    if packets >= limits.reserved && state.are_believable(packets) && state.gates[0].opens(packets) {
+    let is_free = state.clean > 0 || state.reserved.distinct() > 1;
+    if packets >= limits.reserved && is_free && state.are_believable(packets) && state.gates[0].opens(packets)
+    {
         let values = state.reserved.distinct();
         let bits = f64::from(values + 1).log2();
         let evidence = vec![
@@ -55,7 +57,8 @@ pub(super) fn of_heads(state: &mut State, limits: &Thresholds, key: &FlowKey) ->
         ));
     }
     let packets = state.urgent.total();
-    if packets >= limits.urgent && state.are_believable(packets) && state.gates[1].opens(packets) {
+    let is_free = state.clean > 0 || state.urgent.distinct() > 1;
+    if packets >= limits.urgent && is_free && state.are_believable(packets) && state.gates[1].opens(packets) {
         let bits = state.urgent.entropy().max(1.0);
         let evidence = vec![
             crossed("urgent_pointers_without_flag", packets.into(), limits.urgent.into(), "packets"),
@@ -90,19 +93,20 @@ pub(super) fn of_heads(state: &mut State, limits: &Thresholds, key: &FlowKey) ->
         findings.push(finding(&OPTION, key, 0.9, Carried { packets, bits, time_ns }, evidence));
     }
     let [.., syn_gate, echo_gate] = &mut state.gates;
-    if state.syns.repeat_low(limits) && syn_gate.opens(state.syns.all.distinct()) {
+    if state.syns.are_made_up(limits) && syn_gate.opens(state.syns.all.distinct()) {
         findings.push(isns(&state.syns, &ISN, limits, key, time_ns));
     }
-    if state.echoes.repeat_low(limits) && echo_gate.opens(state.echoes.all.distinct()) {
+    if state.echoes.are_made_up(limits) && echo_gate.opens(state.echoes.all.distinct()) {
         findings.push(isns(&state.echoes, &BOUNCE, limits, key, time_ns));
     }
     findings
 }
 
 impl Isns {
-    /// Whether many different numbers have the same low 16 bits: by chance, two of 300 do.
-    fn repeat_low(&self, limits: &Thresholds) -> bool {
-        self.low.mode() >= limits.isns && self.low.mode() * 2 >= self.low.total()
+    /// Whether many different numbers have the same low 16 bits (by chance, two of 300 do), or are text.
+    fn are_made_up(&self, limits: &Thresholds) -> bool {
+        let are_many = |count: u32| count >= limits.isns && count * 2 >= self.low.total();
+        are_many(self.low.mode()) || are_many(self.text)
     }
 }
 
@@ -113,8 +117,13 @@ fn isns(
     key: &FlowKey,
     time_ns: u64,
 ) -> Finding {
+    let (name, count) = if isns.text > isns.low.mode() {
+        ("numbers_of_printable_characters", isns.text)
+    } else {
+        ("numbers_with_equal_low_16_bits", isns.low.mode())
+    };
     let evidence = vec![
-        crossed("numbers_with_equal_low_16_bits", isns.low.mode().into(), limits.isns.into(), "values"),
+        crossed(name, count.into(), limits.isns.into(), "values"),
         context("distinct_numbers", isns.all.distinct().into(), "values"),
     ];
     let carried = Carried { packets: isns.all.total().into(), bits: isns.all.entropy().max(8.0), time_ns };

@@ -1,15 +1,17 @@
-//! From a sample of gaps to a verdict.
+//! From a sample of gaps to a verdict: sharp modes, broad humps, or slots of equal length.
 
 use inspector_common::FlowKey;
 
-use super::{NAME, Thresholds};
+use super::{NAME, Thresholds, keystrokes};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
+use crate::stats::humps::{self, Hump};
 use crate::stats::modes::{self, Mode};
-use crate::stats::{entropy, resultant};
+use crate::stats::share::{self, SURE};
+use crate::stats::{entropy, regularity, resultant, similarity};
 
 static ALPHABET: Signature = Signature {
     id: 9_106_000,
-    rev: 1,
+    rev: 2,
     detector: NAME,
     title: "Covert channel in the gaps between packets",
     pattern: "ET1 Event/Element Interval Modulation",
@@ -17,40 +19,46 @@ static ALPHABET: Signature = Signature {
     hint: "The gaps take a few values in an order that is no cycle: ask what paces this flow",
 };
 
-static COMB: Signature = Signature {
-    id: 9_106_001,
+static SLOTS: Signature = Signature {
+    id: 9_106_002,
     rev: 1,
     detector: NAME,
-    title: "Gaps of interactive traffic are multiples of a fixed time (JitterBug)",
+    title: "Packets come or stay away in time slots of equal length, in no pattern",
     pattern: "ET1 Event/Element Interval Modulation",
-    attack: "T1056",
-    hint: "Keystrokes of people fall on no grid: look for a device or a filter between keyboard and network",
+    attack: "T1001",
+    hint: "On and off per slot may carry a bit each, unless the slot is a round trip: ask what paces this flow",
 };
 
-/// Shortest share of a mode that counts.
-const LEAST_MODE: f64 = 0.02;
-/// Share of each of the modes of a comb that repeats.
-const COMB_SHARE: f64 = 0.1;
+/// Shortest share of a mode or hump that counts.
+const LEAST: f64 = 0.02;
+/// Share of each of the modes that repeat.
+const EQUAL: f64 = 0.1;
 /// Longest patterns of the conditional entropy: of 1,024 symbols of two values most of five occur again.
 const PATTERN: usize = 5;
 /// Symbol of gaps in no mode.
 const NO_MODE: u8 = u8::MAX;
-/// Gaps that a comb is looked for in, microseconds: between keystrokes.
-const KEYSTROKE_US: std::ops::Range<f64> = 40_000.0..2_000_000.0;
-/// Largest share of one narrow window among them: SSH clients that hide keystrokes send each 20 ms for a while.
-const ONE_MODE: f64 = 0.25;
-/// Periods of combs, microseconds: half of `JitterBug`'s window, which people don't notice below 20 to 30 ms.
-const PERIODS_US: (f64, f64) = (4_000.0, 16_000.0);
-/// Factor between neighbouring periods: fine enough for phases to agree over half a second.
-const PERIOD_STEP: f64 = 1.003;
+/// Gaps in a window whose spread is compared with that of others, and gaps that similarity is measured on.
+const WINDOW: usize = 50;
+const SIMILAR: usize = 250;
+/// λ below which two gaps are alike: the least of Cabuk's.
+const EPSILON: f64 = 0.005;
+/// Factor between neighbouring lengths of slots, and gaps that they are tried on.
+const SLOT_STEP: f64 = 1.01;
+const TRIED: usize = 512;
+/// Distance from a multiple that is none, as a part of the slot.
+const OFF_GRID: f64 = 0.05;
+/// Shares are stated as they surely are.
+const SURELY: &str = "ratio, 99.9 % sure";
 
 /// What a sample amounts to.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    signature: &'static Signature,
-    score: f64,
-    evidence: Vec<Evidence>,
-    bits: f64,
+    pub(super) signature: &'static Signature,
+    pub(super) severity: Severity,
+    pub(super) score: f64,
+    pub(super) evidence: Vec<Evidence>,
+    /// Bits that a gap carries.
+    pub(super) bits: f64,
 }
 
 impl Verdict {
@@ -61,7 +69,7 @@ impl Verdict {
         Finding {
             signature: self.signature,
             subject: Subject::of(key, true),
-            severity: Severity::Medium,
+            severity: self.severity,
             score: self.score,
             evidence: self.evidence,
             estimated_bytes,
@@ -71,82 +79,166 @@ impl Verdict {
     }
 }
 
-pub(super) fn judge(gaps_us: &[u32], protocol: u8, limits: &Thresholds) -> Option<Verdict> {
-    let gaps: Vec<f64> = gaps_us.iter().copied().map(f64::from).collect();
-    alphabet(&gaps, limits).or_else(|| if protocol == 6 { comb(&gaps, limits) } else { None })
-}
-
-fn measured(name: &'static str, value: f64, threshold: f64, unit: &'static str) -> Evidence {
+pub(super) fn measured(name: &'static str, value: f64, threshold: f64, unit: &'static str) -> Evidence {
     Evidence { name, value, threshold: Some(threshold), unit }
 }
 
-/// A few narrow modes that take turns like the symbols of a message.
-fn alphabet(gaps: &[f64], limits: &Thresholds) -> Option<Verdict> {
-    let mut sorted = gaps.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let modes = modes::narrow(&sorted, limits.mode_us, LEAST_MODE);
+pub(super) fn context(name: &'static str, value: f64, unit: &'static str) -> Evidence {
+    Evidence { name, value, threshold: None, unit }
+}
+
+/// Gaps in the order of time, and by size.
+pub(super) struct Sample {
+    pub(super) gaps: Vec<f64>,
+    pub(super) sorted: Vec<f64>,
+}
+
+impl Sample {
+    pub(super) fn of(gaps: impl Iterator<Item = f64>) -> Self {
+        let gaps: Vec<f64> = gaps.collect();
+        let mut sorted = gaps.clone();
+        sorted.sort_by(f64::total_cmp);
+        Self { gaps, sorted }
+    }
+
+    pub(super) fn quantile(&self, share: f64) -> f64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in the sample")]
+        let place = (share * self.sorted.len() as f64) as usize;
+        self.sorted.get(place).copied().unwrap_or(0.0)
+    }
+
+    fn surely(&self, share: f64) -> f64 {
+        share::at_least(share, self.gaps.len(), SURE)
+    }
+}
+
+pub(super) fn judge(gaps_us: &[u32], protocol: u8, limits: &Thresholds) -> Option<Verdict> {
+    let sample = Sample::of(gaps_us.iter().copied().map(f64::from));
+    if sample.gaps.len() >= limits.gaps {
+        let humps = humps::of(&sample.sorted, LEAST);
+        let largest = humps.first()?.share;
+        let found = sharp(&sample, limits)
+            .or_else(|| broad(&sample, &humps, limits))
+            .or_else(|| if 1.0 - largest >= limits.slot_others { slots(&sample, limits) } else { None });
+        if found.is_some() {
+            return found;
+        }
+    }
+    if protocol == 6 { keystrokes::judge(&sample, limits) } else { None }
+}
+
+/// Whether the symbols follow each other as a message does, and go on as they began.
+struct Order {
+    first: f64,
+    conditional: f64,
+    ratio: f64,
+    regularity: f64,
+}
+
+impl Order {
+    fn of(sample: &Sample, symbols: &[u8]) -> Self {
+        // Gaps in no mode are noise between the symbols, and pauses.
+        let known = sample.gaps.iter().zip(symbols).filter(|(_, symbol)| **symbol != NO_MODE);
+        let (gaps, symbols): (Vec<f64>, Vec<u8>) = known.unzip();
+        let first = entropy::of_patterns(&symbols, 1);
+        let conditional = entropy::corrected_conditional(&symbols, PATTERN);
+        let regularity = regularity::of_windows(&gaps, WINDOW);
+        Self { first, conditional, ratio: conditional / first.max(f64::EPSILON), regularity }
+    }
+
+    fn is_steady(&self, limits: &Thresholds) -> bool {
+        self.regularity <= limits.regularity
+    }
+
+    fn evidence(&self, gaps: usize, least_ratio: f64, limits: &Thresholds) -> [Evidence; 4] {
+        [
+            measured("conditional_entropy_ratio", self.ratio, least_ratio, "ratio"),
+            measured("regularity", self.regularity, limits.regularity, "ratio"),
+            context("entropy", self.first, "bits"),
+            measured("gaps", gaps as f64, limits.gaps as f64, "packets"),
+        ]
+    }
+}
+
+fn verdict(signature: &'static Signature, fit: f64, order: &Order, evidence: Vec<Evidence>) -> Verdict {
+    let score = 0.6 + 0.35 * fit.min(1.0) * order.ratio.clamp(0.5, 1.0);
+    Verdict { signature, severity: Severity::Medium, score, evidence, bits: order.conditional.max(0.1) }
+}
+
+/// An observation: what asks again as soon as it is answered has gaps of one, two and more round trips with their jitter,
+/// in no order either. Two dnscat2 sessions over 108 ms have.
+fn observation(verdict: Verdict) -> Verdict {
+    Verdict { severity: Severity::Low, score: 0.4, ..verdict }
+}
+
+/// A few sharp modes that take turns like the symbols of a message, or that lie on a grid.
+fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
+    let modes = modes::narrow(&sample.sorted, limits.mode_us, LEAST);
     let largest = *modes.first()?;
-    let coverage: f64 = modes.iter().map(|mode| mode.share).sum();
-    let others = coverage - largest.share;
+    let all: f64 = modes.iter().map(|mode| mode.share).sum();
+    let (coverage, others) = (sample.surely(all), sample.surely(all - largest.share));
     let fastest = modes.iter().map(|mode| mode.center).fold(f64::INFINITY, f64::min);
     let is_paced = fastest >= limits.quantum_us.0 && largest.center <= limits.quantum_us.1;
-    if coverage < limits.coverage || others < limits.others || !is_paced || !are_apart(&modes, limits.apart) {
+    let centers: Vec<f64> = modes.iter().map(|mode| mode.center).collect();
+    let least_others = least_others(sample, largest.center, &centers, limits);
+    if coverage < limits.coverage || others < least_others || !is_paced {
         return None;
     }
-    if is_lossy_clock(&modes) {
+    let equal: Vec<f64> = modes.iter().filter(|mode| mode.share >= EQUAL).map(|mode| mode.center).collect();
+    let similar = sample.gaps.get(sample.gaps.len().saturating_sub(SIMILAR)..)?;
+    let similarity = similarity::epsilon(similar, EPSILON);
+    if !are_apart(&equal, limits.apart) || similarity < limits.similarity {
         return None;
     }
-    let symbols: Vec<u8> = gaps.iter().map(|gap| symbol(*gap, &modes, limits.mode_us)).collect();
-    let first = entropy::of_patterns(&symbols, 1);
-    let conditional = entropy::corrected_conditional(&symbols, PATTERN);
-    let ratio = conditional / first.max(f64::EPSILON);
-    let equal = modes.iter().filter(|mode| mode.share >= COMB_SHARE).count();
-    if ratio < limits.entropy_ratio && equal < limits.comb_modes {
+    let symbols: Vec<u8> = sample.gaps.iter().map(|gap| symbol(*gap, &modes, limits.mode_us)).collect();
+    let order = Order::of(sample, &symbols);
+    let is_grid = equal.len() >= limits.grid_modes && are_multiples(&equal, limits.quantum_us.0);
+    if !order.is_steady(limits) || (order.ratio < limits.entropy_ratio && !is_grid) {
         return None;
     }
-    let context = |name, value, unit| Evidence { name, value, threshold: None, unit };
-    Some(Verdict {
-        signature: &ALPHABET,
-        score: 0.6 + 0.35 * coverage.min(1.0) * ratio.clamp(0.5, 1.0),
-        evidence: vec![
-            measured("gaps_in_narrow_modes", coverage, limits.coverage, "ratio"),
-            measured("gaps_in_other_modes", others, limits.others, "ratio"),
-            measured("conditional_entropy_ratio", ratio, limits.entropy_ratio, "ratio"),
-            context("modes", modes.len() as f64, "modes"),
-            context("largest_mode", largest.center / 1e3, "milliseconds"),
-            context("entropy", first, "bits"),
-            measured("gaps", gaps.len() as f64, limits.gaps as f64, "packets"),
-        ],
-        bits: conditional.max(0.1),
-    })
+    let mut evidence = vec![
+        measured("gaps_in_sharp_modes", coverage, limits.coverage, SURELY),
+        measured("gaps_in_other_modes", others, least_others, SURELY),
+        measured("similarity_0.005", similarity, limits.similarity, "ratio"),
+        context("modes", modes.len() as f64, "modes"),
+        context("largest_mode", largest.center / 1e3, "milliseconds"),
+    ];
+    evidence.extend(order.evidence(sample.gaps.len(), limits.entropy_ratio, limits));
+    Some(verdict(&ALPHABET, coverage, &order, evidence))
 }
 
-fn are_apart(modes: &[Mode], apart: f64) -> bool {
-    let mut centers: Vec<f64> =
-        modes.iter().filter(|mode| mode.share >= COMB_SHARE).map(|mode| mode.center).collect();
+/// Whether the two shortest are told apart.
+fn are_apart(centers: &[f64], apart: f64) -> bool {
+    let mut centers = centers.to_vec();
     centers.sort_by(f64::total_cmp);
-    centers.len() >= 2 && centers.windows(2).take(1).all(|pair| matches!(pair, [a, b] if b / a >= apart))
+    matches!(centers.as_slice(), [a, b, ..] if b / a >= apart)
 }
 
-/// Largest ratio of neighbouring modes' shares in a clock with left-out ticks, and of the second's to the first's: a
-/// sender that signals by leaving out ticks at random leaves out half of them.
-const NEXT_SHARE: (f64, f64) = (0.85, 0.4);
-/// Least share of the first.
-const FIRST_SHARE: f64 = 0.55;
+/// What share of other gaps it takes: more where they are two, three and more times the most frequent, as those of a
+/// constant stream are that loses packets. Infinite while the gaps are too few to tell that from a sender that skips
+/// ticks.
+fn least_others(sample: &Sample, largest: f64, centers: &[f64], limits: &Thresholds) -> f64 {
+    let is_multiple = |center: &f64| is_multiple(*center, largest, 2.0 * OFF_GRID) && *center > 0.5 * largest;
+    if centers.len() < 3 || !centers.iter().all(is_multiple) {
+        limits.others
+    } else if sample.gaps.len() < limits.slot_gaps {
+        f64::INFINITY
+    } else {
+        limits.slot_others
+    }
+}
 
-/// Whether the modes are the multiples of one period, each rarer than the one before: a stream of constant rate of
-/// which packets are lost, frames skipped or packets not captured. Of a share p at random, n periods lie between
-/// two packets with probability (1−p)·pⁿ⁻¹.
-fn is_lossy_clock(modes: &[Mode]) -> bool {
-    let mut sorted = modes.to_vec();
-    sorted.sort_by(|a, b| a.center.total_cmp(&b.center));
-    let [first, second, _, ..] = sorted.as_slice() else { return false };
-    let is_multiple = |(n, mode): (f64, &Mode)| (mode.center / first.center - n).abs() <= 0.05 * n;
-    let is_falling = |pair: &[Mode]| matches!(pair, [a, b] if b.share <= NEXT_SHARE.0 * a.share);
-    first.share >= FIRST_SHARE
-        && second.share <= NEXT_SHARE.1 * first.share
-        && (1..).map(f64::from).zip(&sorted).all(is_multiple)
-        && sorted.windows(2).all(is_falling)
+fn is_multiple(center: f64, of: f64, off: f64) -> bool {
+    (center / of - (center / of).round()).abs() <= off
+}
+
+/// Whether all are multiples of one time from `least` on.
+fn are_multiples(centers: &[f64], least: f64) -> bool {
+    let shortest = centers.iter().copied().fold(f64::INFINITY, f64::min);
+    (1..=16u32)
+        .map(|parts| shortest / f64::from(parts))
+        .take_while(|&slot| slot >= least)
+        .any(|slot| centers.iter().all(|&center| is_multiple(center, slot, OFF_GRID)))
 }
 
 fn symbol(gap: f64, modes: &[Mode], floor: f64) -> u8 {
@@ -154,30 +246,91 @@ fn symbol(gap: f64, modes: &[Mode], floor: f64) -> u8 {
     modes.iter().position(is_in).and_then(|at| u8::try_from(at).ok()).unwrap_or(NO_MODE)
 }
 
-/// Gaps as broad as those of people that nevertheless are multiples of one time.
-fn comb(gaps: &[f64], limits: &Thresholds) -> Option<Verdict> {
-    let typed: Vec<f64> = gaps.iter().copied().filter(|gap| KEYSTROKE_US.contains(gap)).collect();
-    if typed.len() < limits.gaps {
+/// Two to four humps as broad as jitter makes them, in an order next to random.
+fn broad(sample: &Sample, humps: &[Hump], limits: &Thresholds) -> Option<Verdict> {
+    let humps: Vec<&Hump> = humps.iter().filter(|hump| hump.share >= limits.hump_share).collect();
+    let largest = humps.first()?;
+    let all: f64 = humps.iter().map(|hump| hump.share).sum();
+    let (coverage, others) = (sample.surely(all), sample.surely(all - largest.share));
+    let mut centers: Vec<f64> = humps.iter().map(|hump| hump.center).collect();
+    centers.sort_by(f64::total_cmp);
+    let is_paced = *centers.first()? >= limits.quantum_us.0 && largest.center <= limits.quantum_us.1;
+    let is_apart = centers.windows(2).all(|pair| are_apart(pair, limits.hump_apart));
+    let widest = humps.iter().map(|hump| hump.width).fold(0.0, f64::max);
+    let least_others = least_others(sample, largest.center, &centers, limits);
+    if humps.len() > limits.humps || coverage < limits.hump_coverage || others < least_others {
         return None;
     }
-    let mut sorted = typed.clone();
-    sorted.sort_by(f64::total_cmp);
-    if modes::narrow(&sorted, limits.mode_us, ONE_MODE).iter().any(|mode| mode.share >= ONE_MODE) {
+    if !is_paced || !is_apart || widest > limits.hump_width {
         return None;
     }
-    let periods = std::iter::successors(Some(PERIODS_US.0), |period| Some(period * PERIOD_STEP));
-    let fits = periods
-        .take_while(|&period| period <= PERIODS_US.1)
-        .map(|period| (resultant::length(&typed, period), period));
-    let (length, period) = fits.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (length >= limits.resultant).then(|| Verdict {
-        signature: &COMB,
-        score: 0.6 + 0.3 * length,
-        evidence: vec![
-            measured("resultant_length", length, limits.resultant, "ratio"),
-            Evidence { name: "period", value: period / 1e3, threshold: None, unit: "milliseconds" },
-            measured("gaps", typed.len() as f64, limits.gaps as f64, "packets"),
-        ],
-        bits: 1.0,
-    })
+    let in_hump = |gap: &f64| humps.iter().position(|hump| hump.range.contains(gap));
+    let symbols: Vec<u8> = sample
+        .gaps
+        .iter()
+        .map(|gap| in_hump(gap).and_then(|at| u8::try_from(at).ok()).unwrap_or(NO_MODE))
+        .collect();
+    let order = Order::of(sample, &symbols);
+    if order.ratio < limits.hump_ratio || !order.is_steady(limits) {
+        return None;
+    }
+    let mut evidence = vec![
+        measured("gaps_in_humps", coverage, limits.hump_coverage, SURELY),
+        measured("gaps_in_other_humps", others, least_others, SURELY),
+        measured("widest_hump", widest, limits.hump_width, "ratio"),
+        context("humps", humps.len() as f64, "humps"),
+        context("largest_hump", largest.center / 1e3, "milliseconds"),
+    ];
+    evidence.extend(order.evidence(sample.gaps.len(), limits.hump_ratio, limits));
+    let found = verdict(&ALPHABET, coverage, &order, evidence);
+    let shortest = *centers.first()?;
+    let are_round_trips = centers.iter().all(|center| is_multiple(*center, shortest, 2.0 * OFF_GRID));
+    Some(if are_round_trips { observation(found) } else { found })
+}
+
+/// Gaps that are one, two, three and more times one slot, whatever the jitter of each.
+fn slots(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
+    if sample.gaps.len() < limits.slot_gaps {
+        return None;
+    }
+    let tried = sample.gaps.get(sample.gaps.len().saturating_sub(TRIED)..)?;
+    // The least gap is one slot but for jitter.
+    let longest = (1.3 * sample.quantile(0.05)).min(limits.slot_us.1);
+    let lengths = std::iter::successors(Some(limits.slot_us.0), |slot| Some(slot * SLOT_STEP));
+    let fits =
+        lengths.take_while(|&slot| slot <= longest).map(|slot| (resultant::rough_length(tried, slot), slot));
+    let (_, slot) = fits.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let fit = resultant::length(tried, slot);
+    if fit < limits.slot_fit {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    let symbols: Vec<u8> =
+        sample.gaps.iter().map(|gap| (gap / slot).round().clamp(0.0, 20.0) as u8).collect();
+    let mut counts = [0u32; 21];
+    for symbol in &symbols {
+        if let Some(count) = counts.get_mut(usize::from(*symbol)) {
+            *count += 1;
+        }
+    }
+    let shares = counts.map(|count| f64::from(count) / symbols.len().max(1) as f64);
+    let others = sample.surely(1.0 - shares.iter().copied().fold(0.0, f64::max));
+    let order = Order::of(sample, &symbols);
+    if others < limits.slot_others
+        || shares[0] > LEAST
+        || shares[1] < EQUAL
+        || order.ratio < limits.entropy_ratio
+    {
+        return None;
+    }
+    if !order.is_steady(limits) {
+        return None;
+    }
+    let mut evidence = vec![
+        measured("resultant_length", fit, limits.slot_fit, "ratio"),
+        measured("gaps_of_other_lengths", others, limits.slot_others, SURELY),
+        context("slot", slot / 1e3, "milliseconds"),
+    ];
+    evidence.extend(order.evidence(sample.gaps.len(), limits.entropy_ratio, limits));
+    Some(observation(verdict(&SLOTS, fit, &order, evidence)))
 }

@@ -11,7 +11,8 @@ use inspector_common::{Class, FlowKey};
 use super::Detector;
 use super::masquerade::{Masquerade, Place};
 use super::table::{Entry, Table};
-use crate::dissect::tls::{self, ClientHello};
+use crate::dissect::payload::Body;
+use crate::dissect::tls::ClientHello;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic, stable_hash};
 use crate::observation::Observation;
 
@@ -292,14 +293,12 @@ impl Detector for Tls {
             return;
         }
         findings.extend(self.masquerade.observe(observation));
-        let payload = observation.head.payload();
-        if observation.head.class() != Class::Tcp || payload.first() != Some(&22) {
-            return;
-        }
-        if let Some(hello) = ClientHello::parse(payload) {
-            self.hello(observation, &hello, findings);
-        } else if let Some(certificate) = tls::certificate(payload) {
-            findings.extend(self.certificate(observation, certificate));
+        match observation.payload().map(|payload| payload.body) {
+            Some(Body::ClientHello(hello)) => self.hello(observation, &hello, findings),
+            Some(Body::Certificate(certificate)) => {
+                findings.extend(self.certificate(observation, certificate));
+            }
+            _ => {}
         }
     }
 

@@ -1,14 +1,13 @@
 use super::*;
-use crate::detect::noise::{self, tests::ciphertext};
-use crate::detect::traffic::Bench;
+use crate::detect::wire::{self, Wire, noise};
 use crate::dissect::tls::tests::{hello, record};
 
-fn bench() -> Bench<Tls> {
-    Bench::new(Tls::new(Thresholds::default()), 443)
+fn bench() -> Wire<Tls> {
+    Wire::to(443, Tls::new(Thresholds::default()))
 }
 
 fn hex(len: usize, seed: u64) -> String {
-    noise::tests::hex(&ciphertext(len, seed))
+    wire::hex(&noise(seed, len))
 }
 
 #[test]
@@ -37,7 +36,7 @@ fn names_that_carry_data_alert_and_those_of_services_do_not() {
 #[test]
 fn certificates_that_are_new_every_time_alert_and_those_of_a_farm_do_not() {
     let handshake = |seed: u64| {
-        let certificate = [&[0x30, 0x82, 3, 0][..], &ciphertext(300, seed)].concat();
+        let certificate = [&[0x30, 0x82, 3, 0][..], &noise(seed, 300)].concat();
         let len = |n: usize| u32::try_from(n).unwrap().to_be_bytes();
         let entry = [&len(certificate.len())[1..], &certificate].concat();
         let list = [&len(entry.len())[1..], &entry].concat();

@@ -158,6 +158,15 @@ impl<'a> Message<'a> {
         Records::new(self.bytes, self.records_at, [answers, authorities, additionals])
     }
 
+    /// What was captured of the bytes behind the last record; `None` where there are none, or the end is not known.
+    #[must_use]
+    pub fn behind(&self) -> Option<&'a [u8]> {
+        let mut records = self.records();
+        while records.next().is_some() {}
+        let end = records.end()?;
+        self.bytes.get(end..).filter(|behind| !behind.is_empty())
+    }
+
     /// Options of the EDNS record, if there is one and it was captured.
     #[must_use]
     pub fn edns_options(&self) -> EdnsOptions<'a> {

@@ -15,8 +15,11 @@ pub(super) static PROTOCOLS: &[Protocol] = &[
     Protocol::plain("text", text),
 ];
 
-/// Printable from the first byte to the last: whatever it is, it can be read.
+/// Printable for so long that random bytes aren't (16 once in 2^22), or from the first byte to the last: whatever it is,
+/// its beginning can be read.
 fn text(m: &Message<'_>) -> bool {
-    let is_text = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n' | 0x1b | 0);
-    m.bytes.len() >= 4 && m.bytes.iter().take(64).all(is_text)
+    let is_printable = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n');
+    let is_text = |b: &u8| is_printable(b) || matches!(b, 0x1b | 0);
+    let begins = m.bytes.get(..16).is_some_and(|first| first.iter().all(is_printable));
+    begins || (m.bytes.len() >= 4 && m.bytes.iter().take(64).all(is_text))
 }

@@ -136,9 +136,3 @@ static FAMILIES: &[&[Protocol]] = &[
 pub fn recognise(message: &Message<'_>) -> Option<&'static Protocol> {
     FAMILIES.iter().copied().flatten().find(|protocol| (protocol.begins)(message))
 }
-
-/// The tunnelling protocol that a payload begins like.
-#[must_use]
-pub fn tunnel(message: &Message<'_>) -> Option<&'static Protocol> {
-    recognise(message).filter(|protocol| protocol.kind == Kind::Tunnel)
-}

@@ -3,17 +3,11 @@
 //! Libraries for TLS want whole records. A ClientHello with post-quantum keys has more than one packet, and what
 //! is of interest is in its beginning, so this reads what is there.
 
-/// Whether a payload begins with a record that holds a hello or an alert.
-#[must_use]
-pub fn is_handshake(payload: &[u8]) -> bool {
-    match *payload {
-        [22, 3, 0..=4, _, _, kind, 0, ..] => matches!(kind, 1 | 2),
-        [22, 3, 0..=4] | [22, 3, 0..=4, _] | [22, 3, 0..=4, _, _] | [21, 3, 0..=4, 0, 2, 1 | 2, _] => true,
-        // SSL 2 hello that offers SSL 3 or TLS.
-        [length, _, 1, 3, 0..=3, ..] => length & 0x80 != 0,
-        _ => false,
-    }
-}
+/// Type of a record that holds handshake messages.
+pub const HANDSHAKE: u8 = 22;
+
+/// Type of a record that holds what the application says.
+pub const APPLICATION_DATA: u8 = 23;
 
 /// Reads big-endian numbers and length-prefixed pieces, of which the last may be cut.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +42,7 @@ fn message(payload: &[u8]) -> Option<(u8, &[u8])> {
     let kind = reader.number(1)?;
     let major = reader.number(1)?;
     reader.number(1)?;
-    if kind != 22 || major != 3 {
+    if kind != usize::from(HANDSHAKE) || major != 3 {
         return None;
     }
     let record = reader.number(2)?;
@@ -174,7 +168,7 @@ pub(crate) mod tests {
         let whole = ClientHello::parse(&bytes).unwrap();
         assert_eq!(whole.server_name, Some(&b"www.example.org"[..]));
         assert_eq!(whole.first_protocol, Some(&b"h2"[..]));
-        assert!(whole.is_complete && is_handshake(&bytes));
+        assert!(whole.is_complete);
         for len in 0..bytes.len() {
             if let Some(cut) = ClientHello::parse(&bytes[..len]) {
                 assert!(!cut.is_complete || cut.server_name.is_none());
@@ -200,7 +194,7 @@ pub(crate) mod tests {
             for value in [0, 1, 0x7f, 0xff] {
                 let mut bytes = whole.clone();
                 bytes[at] = value;
-                let _ = (ClientHello::parse(&bytes), certificate(&bytes), is_handshake(&bytes));
+                let _ = (ClientHello::parse(&bytes), certificate(&bytes));
             }
         }
     }

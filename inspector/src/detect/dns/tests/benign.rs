@@ -197,7 +197,9 @@ fn long_hours_of_polling_and_rotating_addresses() {
     let mut bench = Bench::new();
     for i in 0..5_000_u32 {
         let [_, a, b, c] = i.wrapping_mul(2_654_435_761).to_be_bytes();
-        bench.look_up("pool.time.example", A, &[(A, &[192, a, b, c])]);
+        // Volunteers' servers, of which each answer has four.
+        let four = [[192, a, b, c], [100, b, c, a], [80, c, a, b], [150, a, c, b]];
+        bench.look_up("pool.time.example", A, &[(A, &four[0]), (A, &four[1]), (A, &four[2]), (A, &four[3])]);
         bench.look_up("version.update.example", TXT, &[(TXT, &txt(&format!("0.103.8:62:{}:1700", i / 120)))]);
         bench.wait(30.0);
     }

@@ -1,0 +1,67 @@
+//! A field that says the same in every message of its sender, whatever the protocol: what if it does not?
+
+use inspector_common::FlowKey;
+
+use super::{Thresholds, evidence, finding};
+use crate::detect::novelty::Recent;
+use crate::detect::table::Entry;
+use crate::findings::{Finding, Severity, Signature, Subject, Traffic};
+use crate::observation::Head;
+
+/// The values of one field of one sender.
+#[derive(Clone, Debug)]
+pub(super) struct Field {
+    traffic: Traffic,
+    recent: Recent,
+    values: u32,
+    messages: u32,
+    bytes: u64,
+}
+
+impl Field {
+    pub(super) fn new() -> Self {
+        Self { traffic: Traffic::default(), recent: Recent::default(), values: 0, messages: 0, bytes: 0 }
+    }
+
+    pub(super) fn add(&mut self, head: &Head<'_>, value: &[u8], is_request: bool) {
+        self.traffic.add(is_request, head.meta.wire_len, head.meta.time_ns);
+        self.messages = self.messages.saturating_add(1);
+        if self.recent.is_new(value) {
+            self.values = self.values.saturating_add(1);
+            self.bytes += u64::try_from(value.len()).unwrap_or(0);
+        }
+    }
+
+    /// The finding, from `least` values on; `code` says which field it is.
+    pub(super) fn judge(
+        &self,
+        signature: &'static Signature,
+        key: &FlowKey,
+        (code, is_request): (u16, bool),
+        least: u32,
+        t: &Thresholds,
+    ) -> Option<Finding> {
+        // Values that come back are a host's states, not messages.
+        if self.values < least || self.bytes < t.option_bytes || self.values * 2 < self.messages {
+            return None;
+        }
+        let severity = if self.values >= 4 * least { Severity::High } else { Severity::Medium };
+        let measured = vec![
+            evidence("different_values", f64::from(self.values), Some(f64::from(least)), "messages"),
+            evidence("value_bytes", self.bytes as f64, Some(t.option_bytes as f64), "bytes"),
+            evidence("messages", f64::from(self.messages), None, "messages"),
+            evidence("field", f64::from(code), None, "code"),
+        ];
+        Some(finding(signature, Subject::of(key, is_request), severity, measured, self.bytes, self.traffic))
+    }
+}
+
+impl Entry for Field {
+    fn last_ns(&self) -> u64 {
+        self.traffic.last_ns
+    }
+
+    fn worth(&self) -> u64 {
+        u64::from(self.values > 1)
+    }
+}
