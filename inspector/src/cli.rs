@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
@@ -95,6 +96,9 @@ pub struct RunSettings {
     #[arg(long, value_name = "FILE", env = "INSPECTOR_STATE")]
     pub state: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub excerpts: ExcerptsArg,
+
     /// Where to serve the metrics [default: 127.0.0.1:9971]
     #[arg(long = "web.listen-address", value_name = "ADDRESS", env = "INSPECTOR_WEB_LISTEN_ADDRESS")]
     pub listen_address: Option<String>,
@@ -102,6 +106,18 @@ pub struct RunSettings {
     /// Path of the metrics [default: /metrics]
     #[arg(long = "web.telemetry-path", value_name = "PATH", env = "INSPECTOR_WEB_TELEMETRY_PATH")]
     pub telemetry_path: Option<String>,
+}
+
+impl ReplayArgs {
+    /// The configuration with what the command line and the environment say put over it.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn over_config(&self) -> Result<Config, ConfigError> {
+        let mut config = self.config.read()?;
+        put(self.excerpts.excerpts.as_ref(), &mut config.findings.excerpts);
+        Ok(config)
+    }
 }
 
 impl RunSettings {
@@ -119,10 +135,11 @@ impl RunSettings {
             sample_seed,
             eve,
             state,
+            excerpts,
             listen_address,
             telemetry_path,
         } = self;
-        let Config { mut run, mut web, dns, tunnels, beacon, mute } = config.read()?;
+        let Config { mut run, mut web, mut findings, dns, tunnels, beacon, mute } = config.read()?;
         if !interfaces.is_empty() {
             run.interfaces.clone_from(interfaces);
         }
@@ -132,9 +149,10 @@ impl RunSettings {
         put(sample_seed.as_ref(), &mut run.sample_seed);
         run.eve = eve.clone().or(run.eve);
         run.state = state.clone().or(run.state);
+        put(excerpts.excerpts.as_ref(), &mut findings.excerpts);
         put(listen_address.as_ref(), &mut web.listen_address);
         put(telemetry_path.as_ref(), &mut web.telemetry_path);
-        Ok(Config { run, web, dns, tunnels, beacon, mute })
+        Ok(Config { run, web, findings, dns, tunnels, beacon, mute })
     }
 }
 
@@ -162,6 +180,14 @@ impl ConfigArg {
     }
 }
 
+/// Whether alerts show bytes of packets.
+#[derive(Args, Debug)]
+pub struct ExcerptsArg {
+    /// Whether alerts show what the packet that told holds; off leaves bytes of packets out [default: on]
+    #[arg(long, value_name = "on|off", value_parser = BoolishValueParser::new(), env = "INSPECTOR_EXCERPTS")]
+    pub excerpts: Option<bool>,
+}
+
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
@@ -180,6 +206,9 @@ pub enum ConfigCommand {
 pub struct ReplayArgs {
     #[command(flatten)]
     pub config: ConfigArg,
+
+    #[command(flatten)]
+    pub excerpts: ExcerptsArg,
 
     /// Captures: pcap or pcapng, may be gzipped; - reads one from stdin
     #[arg(value_name = "CAPTURE", required = true)]
@@ -286,5 +315,20 @@ mod tests {
         assert!(parse(&["run", "-i", "eth0", "--duration", "soon"]).is_err());
         assert!(parse(&["run", "-i", "eth0", "--sample", "0"]).is_err());
         assert!(parse(&["replay"]).is_err());
+    }
+
+    #[test]
+    fn excerpts_are_there_unless_told_otherwise() {
+        let excerpts = |arguments: &[&str]| {
+            let arguments = [&["inspector", "replay", "a.pcap"], arguments].concat();
+            match Cli::try_parse_from(arguments).map(|cli| cli.command) {
+                Ok(Command::Replay(args)) => Some(args.over_config().unwrap().findings.excerpts),
+                _ => None,
+            }
+        };
+        assert_eq!(excerpts(&[]), Some(true));
+        assert_eq!(excerpts(&["--excerpts", "off"]), Some(false));
+        assert_eq!(excerpts(&["--excerpts=on"]), Some(true));
+        assert_eq!(excerpts(&["--excerpts", "some"]), None);
     }
 }

@@ -16,6 +16,7 @@ pub struct Engine {
     findings: Vec<Finding>,
     now_ns: u64,
     ticked_ns: u64,
+    has_excerpts: bool,
 }
 
 /// How often the detectors are told of the time, at least.
@@ -32,7 +33,14 @@ impl Engine {
     #[must_use]
     pub fn with(settings: &Settings, mutes: Vec<Mute>) -> Self {
         let (detectors, deduper) = (detect::with(settings), Deduper::default().muting(mutes));
-        Self { detectors, deduper, findings: Vec::new(), now_ns: 0, ticked_ns: 0 }
+        Self { detectors, deduper, findings: Vec::new(), now_ns: 0, ticked_ns: 0, has_excerpts: true }
+    }
+
+    /// The engine, whose reports have an excerpt of the packet that told, or have none.
+    #[must_use]
+    pub const fn with_excerpts(mut self, has_excerpts: bool) -> Self {
+        self.has_excerpts = has_excerpts;
+        self
     }
 
     /// Takes what a source gives, and gives what is to be reported to `report`.
@@ -44,7 +52,10 @@ impl Engine {
                 let head = Head { meta, bytes };
                 let observation = Observation { head, content: dissect::dissect(&head) };
                 self.each(|detector, findings| detector.observe(&observation, findings));
-                self.admit(&mut report, |finding| excerpt::of(finding, &observation));
+                let has_excerpts = self.has_excerpts;
+                self.admit(&mut report, |finding| {
+                    has_excerpts.then(|| excerpt::of(finding, &observation)).flatten()
+                });
             }
             Event::Flow(update) => self.each(|detector, findings| detector.flow(&update, findings)),
             Event::Series(series) => self.each(|detector, findings| detector.series(&series, findings)),

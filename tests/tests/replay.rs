@@ -116,3 +116,25 @@ fn a_full_disk_is_told_once() {
     process.wait(Duration::from_secs(20));
     assert_eq!(process.stderr().matches("No space left").count(), 1, "{}", process.stderr());
 }
+
+/// By the flag, the environment or the file, that over which the flag goes.
+#[test]
+fn bytes_of_packets_can_be_left_out_of_what_is_written() {
+    let folder = Scratch::new();
+    let path = folder.write("good.pcap", pcap(&tunnels(1)));
+    let quiet = folder.write("i.toml", "[findings]\nexcerpts = false\n");
+    let shown = |arguments: &[&str], environment: Option<&str>| {
+        let mut command = replay(&[arguments, &["--eve", "-", path.as_str()]].concat());
+        command.envs(environment.map(|value| ("INSPECTOR_EXCERPTS", value)));
+        let ended = Ended::of(&mut command);
+        assert!(ended.code == Some(0) && ended.events().iter().any(Event::is_alert), "{ended:?}");
+        ended.stdout.contains("\"excerpt\":")
+    };
+    assert!(shown(&[], None), "by default they are written");
+    assert!(!shown(&["--excerpts", "off"], None));
+    assert!(!shown(&[], Some("off")));
+    assert!(!shown(&["--config", &quiet], None));
+    assert!(shown(&["--config", &quiet, "--excerpts", "on"], None));
+    let text = Ended::of(&mut replay(&["--excerpts", "off", &path])).stdout;
+    assert!(text.contains("  why ") && !text.contains("  saw "), "{text}");
+}

@@ -20,7 +20,7 @@ use crate::state::StateFile;
 /// Runs the command.
 #[must_use]
 pub fn run(args: &ReplayArgs) -> ExitCode {
-    let config = match args.config.read() {
+    let config = match args.over_config() {
         Ok(config) => config,
         Err(error) => return fail(&error),
     };

@@ -27,6 +27,8 @@ pub struct Config {
     pub run: Run,
     /// Those that say where metrics are served.
     pub web: Web,
+    /// What findings show.
+    pub findings: Findings,
     /// What is known of names.
     pub dns: Dns,
     /// What is known of tunnels.
@@ -89,6 +91,20 @@ pub struct Web {
 impl Default for Web {
     fn default() -> Self {
         Self { listen_address: DEFAULT_ADDRESS.to_owned(), telemetry_path: DEFAULT_PATH.to_owned() }
+    }
+}
+
+/// What findings show.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Findings {
+    /// Whether alerts have an excerpt of the packet that told: bytes that somebody sent.
+    pub excerpts: bool,
+}
+
+impl Default for Findings {
+    fn default() -> Self {
+        Self { excerpts: true }
     }
 }
 
@@ -234,7 +250,7 @@ impl Config {
             tunnels: TunnelPolicy { severity: self.tunnels.severity, own: self.tunnels.own.clone() },
             allowed_calls: self.beacon.allowed.clone(),
         };
-        Engine::with(&settings, self.mute.clone())
+        Engine::with(&settings, self.mute.clone()).with_excerpts(self.findings.excerpts)
     }
 }
 

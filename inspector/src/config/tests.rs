@@ -27,6 +27,8 @@ fn what_is_written_is_read_again() {
         interfaces = ["wan*"]
         mode = "native"
         eve = "/tmp/eve.json"
+        [findings]
+        excerpts = false
         [dns]
         benign_suffixes = ["corp.example"]
         [tunnels]
@@ -40,6 +42,7 @@ fn what_is_written_is_read_again() {
     "#;
     let config = parse(text).unwrap();
     assert_eq!(config.tunnels.severity, Severity::Medium);
+    assert!(!config.findings.excerpts);
     assert_eq!(parse(&toml::to_string(&config).unwrap()).unwrap(), config);
 }
 
@@ -49,6 +52,7 @@ fn faults_name_the_place_and_what_is_right() {
         ("[run]\nintefaces = []", &["line 2", "intefaces", "interfaces"][..]),
         ("[run]\n\nmode = \"fast\"", &["line 3", "auto, native, generic"]),
         ("[run]\nsample = 0", &["line 2", "1 or more"]),
+        ("[findings]\nexcerpts = \"some\"", &["line 2", "boolean"]),
         ("[tunnels]\nseverity = \"loud\"", &["line 2", "loud", "medium"]),
         ("[tunnels]\nown = [\"192.0.2.1/24\"]", &["line 2", "192.0.2.0/24"]),
         ("[beacon]\nallowed = [\"192.0.2.0/99\"]", &["line 2", "192.0.2.0/99"]),
