@@ -27,15 +27,18 @@ fn is_datagram(bytes: &[u8], len: u32) -> bool {
 }
 
 /// An IPv6 datagram that fills all of `len` bytes, of a protocol that is carried, between addresses in use: by chance
-/// once in 2^32.
+/// once in 2^32. An address of Teredo says what the tunnel is, whatever ports its clients and relays talk to each
+/// other on (RFC 4380 §2.9).
 fn is_datagram_v6(bytes: &[u8], len: u32) -> bool {
     let Some(&[first, _, _, _, l0, l1, next, hops, ref addresses @ ..]) = bytes.first_chunk::<40>() else {
         return false;
     };
     let (src, dst) = addresses.split_at(16);
     // Global, unique local and link-local; multicast only as destination.
+    let is_teredo = [src, dst].iter().any(|address| address.starts_with(&[0x20, 1, 0, 0]));
     let is_address = |first: Option<&u8>| matches!(first, Some(0x20..=0x3f | 0xfc | 0xfd | 0xfe));
     first >> 4 == 6
+        && !is_teredo
         && u32::from(u16::from_be_bytes([l0, l1])) + 40 == len
         && hops > 0
         && matches!(next, 0 | 6 | 17 | 44 | 58)
@@ -64,6 +67,8 @@ mod tests {
                 assert!(!is_stranger(&payload, len + 1), "it does not fill the payload");
             }
         }
+        v6[24..28].copy_from_slice(&[0x20, 1, 0, 0]);
+        assert!(!is_stranger(&v6, 100), "Teredo to a client");
         assert!((0..2000).all(|seed| !is_stranger(&noise(seed + 1, 100), 100)));
     }
 }

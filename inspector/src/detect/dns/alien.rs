@@ -247,7 +247,7 @@ pub(super) const BEHIND: u16 = u16::MAX;
 
 /// Options whose data must not change from query to query: those without a standard, padding that is not zero
 /// (RFC 7830), and those that break theirs. Cookies, client subnets, key tags, error texts and the like change by
-/// design, and are left alone if they look like what they are.
+/// design, and are left alone if they look like what they are, or were captured in part.
 fn may_carry(option: EdnsOption<'_>, is_query: bool) -> bool {
     let data = option.data;
     if data.iter().all(|byte| *byte == 0) {
@@ -256,6 +256,7 @@ fn may_carry(option: EdnsOption<'_>, is_query: bool) -> bool {
     match option.code {
         // Name server identifier (RFC 5001), empty in queries and the same from each server; padding.
         3 | 12 => true,
+        0..=19 if option.is_cut => false,
         // Client subnet (RFC 7871): as many bytes of an address as its length says.
         8 => !is_subnet(data),
         // Expiry (RFC 7314), cookie (RFC 7873), keep-alive (RFC 7828).
@@ -286,5 +287,20 @@ impl Entry for Pair {
 
     fn worth(&self) -> u64 {
         u64::from(self.alien != [0; 2]) + u64::from(self.option_bytes >= 32.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_were_captured_in_part_break_no_rule() {
+        for (code, len) in [(8, 3), (9, 2), (10, 4), (11, 1), (15, 4)] {
+            let data = &[1, 0xff, 0xfe, 0xfd][..len];
+            assert!(may_carry(EdnsOption { code, data, is_cut: false }, true), "{code}");
+            assert!(!may_carry(EdnsOption { code, data, is_cut: true }, true), "{code}");
+        }
+        assert!(may_carry(EdnsOption { code: 65_001, data: &[1], is_cut: true }, true));
     }
 }

@@ -218,7 +218,7 @@ impl DnsVolume {
         let mut any = false;
         if let Some(behind) = message.behind().filter(|_| key.protocol == UDP) {
             pair.add_option(
-                EdnsOption { code: alien::BEHIND, data: behind },
+                EdnsOption { code: alien::BEHIND, data: behind, is_cut: false },
                 ends.pair,
                 &mut self.seen,
                 now_ns,

@@ -41,6 +41,7 @@ pub(in crate::detect) struct Counts {
     pub(in crate::detect) switches: [u32; field::COUNT],
     pub(in crate::detect) ip_id_zeros: u32,
     pub(in crate::detect) ip_id_low_zeros: u32,
+    pub(in crate::detect) ip_id_repeats: u32,
     last_ns: u64,
 }
 
@@ -69,6 +70,7 @@ impl Counts {
             switches: switches.map(|count| count.saturating_sub(2)),
             ip_id_zeros: record.ip_id_zeros,
             ip_id_low_zeros: record.ip_id_low_zeros,
+            ip_id_repeats: record.ip_id_repeats,
             last_ns: record.last_ns,
         }
     }
@@ -83,6 +85,7 @@ impl Counts {
             switches,
             ip_id_zeros: self.ip_id_zeros.saturating_sub(before.ip_id_zeros),
             ip_id_low_zeros: self.ip_id_low_zeros.saturating_sub(before.ip_id_low_zeros),
+            ip_id_repeats: self.ip_id_repeats.saturating_sub(before.ip_id_repeats),
             last_ns: self.last_ns,
         }
     }

@@ -9,7 +9,9 @@ use crate::observation::{Head, Series};
 #[derive(Debug, Default)]
 pub(super) struct Identifications {
     pub(super) nonzero: u64,
-    pub(super) low_zeros: u32,
+    low_zeros: u32,
+    /// Packets with the identification of the flow's packet before.
+    repeats: u64,
     /// Times that the next one was below the one before, modulo 2^16: never in a counter.
     pub(super) backwards: u32,
     pub(super) high_bytes: Alphabet,
@@ -43,6 +45,7 @@ impl Identifications {
     pub(super) fn add(&mut self, record: &FlowRecord, news: &Counts, is_new: bool) {
         self.nonzero += news.packets.saturating_sub(news.ip_id_zeros.into());
         self.low_zeros = self.low_zeros.saturating_add(news.ip_id_low_zeros);
+        self.repeats += u64::from(news.ip_id_repeats);
         if news.packets == 0 {
             return;
         }
@@ -51,6 +54,11 @@ impl Identifications {
             self.high_bytes.add((record.ip_id >> 8).into());
         }
         self.last = Some(record.ip_id);
+    }
+
+    /// Identifications whose low byte is zero; half of them where packets come twice, as mirrors and two taps show them.
+    pub(super) fn low_zeros(&self) -> u32 {
+        if self.repeats * 4 >= self.nonzero { self.low_zeros / 2 } else { self.low_zeros }
     }
 
     fn step(&mut self, id: u16) {

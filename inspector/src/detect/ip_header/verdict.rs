@@ -126,30 +126,25 @@ fn ecn(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding>
 
 fn low_zeros(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
     let ids = &state.identifications;
-    let share = f64::from(ids.low_zeros) / ids.nonzero.max(1) as f64;
-    let is_counter = f64::from(ids.backwards) < f64::from(ids.low_zeros) * 0.05 || ids.backwards < 3;
-    if ids.low_zeros < limits.low_zeros
+    let low_zeros = ids.low_zeros();
+    let share = f64::from(low_zeros) / ids.nonzero.max(1) as f64;
+    let is_counter = f64::from(ids.backwards) < f64::from(low_zeros) * 0.05 || ids.backwards < 3;
+    if low_zeros < limits.low_zeros
         || share < limits.low_zero_share
         || is_counter
-        || state.damaged * 8 > ids.low_zeros
-        || !state.gates[8].opens(ids.low_zeros)
+        || state.damaged * 8 > low_zeros
+        || !state.gates[8].opens(low_zeros)
     {
         return None;
     }
     let evidence = vec![
-        crossed(
-            "identifications_with_low_byte_zero",
-            ids.low_zeros.into(),
-            limits.low_zeros.into(),
-            "packets",
-        ),
+        crossed("identifications_with_low_byte_zero", low_zeros.into(), limits.low_zeros.into(), "packets"),
         crossed("share", share, limits.low_zero_share, "ratio"),
         crossed("backward_steps", ids.backwards.into(), 3.0, "packets"),
         context("high_bytes_seen", ids.high_bytes.distinct().into(), "values"),
     ];
     let bits = ids.high_bytes.entropy().max(1.0);
-    let low_zeros = u64::from(ids.low_zeros);
-    let carried = Carried { packets: low_zeros, bits, time_ns: state.last_ns };
+    let carried = Carried { packets: low_zeros.into(), bits, time_ns: state.last_ns };
     Some(finding(&LOW_ZEROS, key, 0.95, carried, evidence))
 }
 

@@ -83,7 +83,7 @@ impl Media {
     }
 
     /// How far the stream is shuffled; `None` where that can't be told: several sources, identifications that don't
-    /// count this flow's packets, or numbers that drift by more than `reach` packets from them.
+    /// count this flow's packets (or are always zero), or numbers that drift by more than `reach` packets from them.
     ///
     /// A shift is how far a sequence number is ahead of its packet's identification, which networks that lose and
     /// reorder leave as it is. What a sender sends in between lets it fall, for all that follows.
@@ -99,7 +99,7 @@ impl Media {
             let steps = sample.sequence.wrapping_sub(first.sequence);
             i32::from(steps.wrapping_sub(sample.id.wrapping_sub(first.id)).cast_signed())
         };
-        if !self.samples.iter().all(counted) {
+        if !self.samples.iter().all(counted) || self.samples.iter().all(|sample| sample.id == first.id) {
             return None;
         }
         let mut shifts: Vec<i32> = self.samples.iter().map(shift).collect();

@@ -68,6 +68,13 @@ fn media_that_networks_swap_lose_and_mix_are_silent() {
         let mut reordered: Vec<(u16, Vec<u8>)> = (500..).zip(voice(&numbers(1200))).collect();
         reordered.chunks_mut(4).for_each(|group| shuffle(group, &mut random));
         assert!(!is_seen(reordered), "reordered, {seed}");
+        // Each packet twice, one or two late, from a sender that gives no identifications.
+        let mut twice: Vec<u16> = (0..60).collect();
+        for at in (1..60).rev() {
+            let late = at + 1 + random.below(2) as usize;
+            twice.insert(late.min(twice.len()), twice[at]);
+        }
+        assert!(!is_seen(voice(&twice).into_iter().map(|packet| (0, packet))), "twice, {seed}");
         // A relay that numbers anew what came through a network that swaps one in a hundred.
         let mut swapped = numbers(1200);
         for at in 0..1199 {

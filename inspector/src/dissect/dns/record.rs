@@ -147,6 +147,8 @@ pub struct EdnsOption<'a> {
     pub code: u16,
     /// OPTION-DATA as far as captured.
     pub data: &'a [u8],
+    /// Whether some of it was not captured.
+    pub is_cut: bool,
 }
 
 /// Iterates over the options of an EDNS record.
@@ -161,9 +163,10 @@ impl<'a> Iterator for EdnsOptions<'a> {
     fn next(&mut self) -> Option<EdnsOption<'a>> {
         let (&[c0, c1, l0, l1], rest) = self.rest.split_first_chunk()?;
         let length = usize::from(u16::from_be_bytes([l0, l1]));
+        let is_cut = rest.len() < length;
         let (data, rest) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         self.rest = rest;
-        Some(EdnsOption { code: u16::from_be_bytes([c0, c1]), data })
+        Some(EdnsOption { code: u16::from_be_bytes([c0, c1]), data, is_cut })
     }
 }
 

@@ -87,7 +87,7 @@ fn reads_question_records_and_options() {
     assert_eq!((all[1].ttl, all[1].rdata), (60, &b"\x05hello"[..]));
     assert_eq!(all[2].section, Section::Authority);
     let options: Vec<_> = message.edns_options().collect();
-    assert_eq!(options, [EdnsOption { code: 10, data: b"abcdefgh" }]);
+    assert_eq!(options, [EdnsOption { code: 10, data: b"abcdefgh", is_cut: false }]);
 }
 
 #[test]
