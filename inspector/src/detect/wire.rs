@@ -90,10 +90,15 @@ impl<D: Detector> Wire<D> {
 
     /// A TCP segment, from client to server or back.
     pub(super) fn tcp(&mut self, to_server: bool, ports: [u16; 2], flags: u8, seq: u32, payload: &[u8]) {
+        self.segment(to_server, ports, flags, [seq, u32::from(flags & ACK != 0)], payload);
+    }
+
+    /// The same, with its acknowledgement number.
+    fn segment(&mut self, to_server: bool, ports: [u16; 2], flags: u8, numbers: [u32; 2], payload: &[u8]) {
         let (src, dst, [from, to]) = self.ends(to_server, ports);
         let mut segment = [from, to].map(u16::to_be_bytes).concat();
-        segment.extend(seq.to_be_bytes());
-        segment.extend([0, 0, 0, u8::from(flags & ACK != 0), 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        segment.extend(numbers.map(u32::to_be_bytes).concat());
+        segment.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
         segment.extend(payload);
         complete(src, dst, &mut segment);
         self.ip(src, dst, 6, &segment);
@@ -124,10 +129,17 @@ impl<D: Detector> Wire<D> {
 
     /// Goes on with it.
     pub(super) fn send(&mut self, to_server: bool, payload: &[u8]) {
-        let seq = self.seqs[usize::from(!to_server)];
-        self.seqs[usize::from(!to_server)] = seq.wrapping_add(u32::try_from(payload.len()).unwrap());
+        let [client, server] = self.seqs;
+        let numbers = if to_server { [client, server] } else { [server, client] };
+        self.skip(to_server, u32::try_from(payload.len()).unwrap());
         self.wait(100);
-        self.tcp(to_server, self.ports, ACK, seq, payload);
+        self.segment(to_server, self.ports, ACK, numbers, payload);
+    }
+
+    /// So many bytes of a side are not seen.
+    pub(super) fn skip(&mut self, to_server: bool, bytes: u32) {
+        let seq = &mut self.seqs[usize::from(!to_server)];
+        *seq = seq.wrapping_add(bytes);
     }
 
     /// Goes on with it in UDP.

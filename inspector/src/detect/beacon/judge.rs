@@ -37,12 +37,19 @@ static HALF_OPEN: Signature = Signature {
 };
 
 /// Ports that ordinary services listen on (IANA): calls to others have no ordinary explanation.
+/// Those of plants and buildings, and the ranges that monitoring and applications take, are polled for a living.
 const SERVICES: &[u16] = &[
-    21, 22, 23, 25, 53, 80, 88, 110, 111, 123, 135, 139, 143, 161, 179, 389, 443, 445, 465, 514, 515, 554,
-    587, 631, 636, 853, 873, 993, 995, 1433, 1521, 1883, 2049, 3128, 3268, 3306, 3389, 5060, 5061, 5222,
-    5228, 5432, 5671, 5672, 6379, 6514, 8000, 8008, 8080, 8081, 8086, 8443, 8883, 8888, 9090, 9092, 9100,
-    9200, 10050, 10051, 27017,
+    102, 502, 789, 1911, 1962, 2222, 2404, 4840, 4911, 5007, 5094, 10250, 18245, 20000, 34964, 44818, 21, 22,
+    23, 25, 53, 80, 88, 110, 111, 123, 135, 139, 143, 161, 179, 389, 443, 445, 465, 514, 515, 554, 587, 631,
+    636, 853, 873, 993, 995, 1433, 1521, 1883, 2049, 3128, 3268, 3306, 3389, 5060, 5061, 5222, 5228, 5432,
+    5671, 5672, 6379, 6514, 8000, 8008, 8080, 8081, 8086, 8443, 8883, 8888, 9090, 9092, 9100, 9200, 10050,
+    10051, 27017,
 ];
+
+/// Whether ordinary services listen on a port: exporters of metrics, health checks and applications take 8000 to 9999.
+fn is_service(port: u16) -> bool {
+    matches!(port, 8000..=9999) || SERVICES.contains(&port)
+}
 
 /// What a rhythm amounts to.
 #[derive(Debug)]
@@ -164,8 +171,8 @@ pub(super) fn connections(rhythm: &Rhythm, port: u16, limits: &Thresholds) -> Op
     if !is_heard || sent.median.max(got.median) > limits.call_bytes || sizes > limits.size_spread {
         return None;
     }
-    let is_alert = regular.is_jittered(limits)
-        || (regular.is_timer(limits) && regular.is_wait && !SERVICES.contains(&port));
+    let is_alert =
+        regular.is_jittered(limits) || (regular.is_timer(limits) && regular.is_wait && !is_service(port));
     let mut verdict = verdict(&regular, is_alert);
     if !is_alert
         && regular.is_timer(limits)

@@ -153,6 +153,8 @@ fn a_bare_timer_is_an_observation_and_an_alert_where_no_service_listens() {
         severity(&findings(port, &calls, DONE))
     };
     assert_eq!((timer(443), timer(4444)), (Some(Severity::Low), Some(Severity::Medium)));
+    // A controller (Modbus) and an exporter of metrics.
+    assert_eq!((timer(502), timer(9100)), (Some(Severity::Low), Some(Severity::Low)));
 }
 
 #[test]

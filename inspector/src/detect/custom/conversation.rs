@@ -1,6 +1,7 @@
 //! One TCP or UDP flow whose payloads may be a protocol of nobody's.
 
 use inspector_common::FlowKey;
+use inspector_common::head::reason;
 
 use super::Thresholds;
 use super::framing::Framing;
@@ -42,8 +43,8 @@ pub(super) struct Conversation {
     pub(super) sides: [Side; 2],
     pub(super) first_ns: u64,
     pub(super) last_ns: u64,
-    /// Whether its SYN was seen: without, its first payload was not.
-    has_begun: bool,
+    /// Sequence numbers of either side's first byte, where its SYN was seen: without any, the beginning was not.
+    starts: [Option<u32>; 2],
     /// A protocol that one of the payloads began like: nothing more is asked.
     is_known: bool,
 }
@@ -72,6 +73,11 @@ pub(super) enum Verdict {
     Inner,
 }
 
+/// The 32 bits at `at` in the TCP header.
+fn number(head: &Head<'_>, at: usize) -> Option<u32> {
+    head.segment().get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
+}
+
 const TCP: u8 = 6;
 const SYN: u8 = 2;
 const ACK: u8 = 16;
@@ -89,7 +95,7 @@ impl Conversation {
             sides: [Side::default(); 2],
             first_ns: time,
             last_ns: time,
-            has_begun: false,
+            starts: [None; 2],
             is_known: false,
         }
     }
@@ -117,14 +123,19 @@ impl Conversation {
     /// Looks at one packet.
     pub(super) fn add(&mut self, head: &Head<'_>, payload: Option<&Payload<'_>>) -> Told {
         self.last_ns = self.last_ns.max(head.meta.time_ns);
+        let i = self.side(&head.meta.key);
         if head.meta.tcp_flags & SYN != 0 {
-            self.has_begun = true;
+            self.starts[i] = number(head, 4).map(|number| number.wrapping_add(1));
         }
         let Some(payload) = payload.filter(|_| !self.is_known) else {
             return Told::Nothing;
         };
+        if self.key.protocol == TCP && !self.is_whole(head, i) {
+            // What it began like is not known, and nothing more is asked.
+            self.is_known = true;
+            return Told::Nothing;
+        }
         let (bytes, len) = (payload.message.bytes, payload.message.len);
-        let i = self.side(&head.meta.key);
         let Some(side) = self.sides.get_mut(i) else {
             return Told::Nothing;
         };
@@ -133,6 +144,10 @@ impl Conversation {
         {
             self.is_known = true;
             return if protocol.kind == Kind::PeerToPeer { Told::PeerToPeer } else { Told::Nothing };
+        }
+        if head.has_reason(reason::OVERLAP) {
+            // It comes once more.
+            return Told::Nothing;
         }
         if super::inner::is_stranger(bytes, len) && !is_teredo(&self.key) {
             side.inner += 1;
@@ -151,6 +166,16 @@ impl Conversation {
         Told::Evidence
     }
 
+    /// Whether nothing was lost before side `i`'s first payload: it has the stream's first byte, and acknowledges no
+    /// bytes of the other side that were not seen.
+    fn is_whole(&self, head: &Head<'_>, i: usize) -> bool {
+        let has_data = |side: &Side| side.judged + side.short + side.inner > 0;
+        let is_at = |start: Option<u32>, at| start.is_none_or(|start| number(head, at) == Some(start));
+        let [this, other] = if i == 0 { [0, 1] } else { [1, 0] };
+        has_data(&self.sides[this])
+            || (is_at(self.starts[this], 4) && (has_data(&self.sides[other]) || is_at(self.starts[other], 8)))
+    }
+
     /// What it is, if enough of it was seen to say.
     pub(super) fn judge(&self, t: &Thresholds) -> Option<Verdict> {
         let [client, server] = &self.sides;
@@ -164,7 +189,7 @@ impl Conversation {
             return None;
         }
         let is_tcp = self.key.protocol == TCP;
-        if is_tcp && !self.has_begun {
+        if is_tcp && self.starts == [None; 2] {
             return None;
         }
         let is_sustained = self.last_ns.saturating_sub(self.first_ns) >= t.sustained_ns;

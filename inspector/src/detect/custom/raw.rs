@@ -26,10 +26,15 @@ fn fit(protocol: u8, bytes: &[u8]) -> Fit {
     let first = bytes.first().copied().unwrap_or_default();
     match protocol {
         // In this order: EGP and OSPF; IGRP; DCCP, IPComp, PGM, L2TP, SCTP, UDP-Lite, MPLS, HIP and Shim6;
-        // RSVP; EIGRP; EtherIP; PIM; VRRP and CARP; IS-IS.
+        // RSVP; EIGRP; EtherIP; PIM; VRRP and CARP; IS-IS. 141, 143 and 144 wrap ESP and Ethernet.
         8 | 89 => begins(matches!(first, 2 | 3)),
         9 => begins(first >> 4 <= 2),
-        33 | 108 | 113 | 115 | 132 | 136 | 137 | 139 | 140 => Fit::Fits,
+        33 | 108 | 113 | 115 | 132 | 136 | 137 | 139..=141 | 143 | 144 => Fit::Fits,
+        // Encapsulations that say in their first bytes what they carry: minimal encapsulation (RFC 2004), AX.25
+        // (call signs shifted by a bit), KA9Q's IP in IP.
+        55 if matches!(bytes, [_, 0 | 0x80, ..]) => Fit::Fits,
+        93 if bytes.iter().take(6).all(|byte| byte & 1 == 0) => Fit::Fits,
+        94 if first >> 4 == 4 => Fit::Fits,
         46 => begins(first >> 4 == 1),
         88 => begins(first <= 3),
         97 => begins(first >> 4 <= 4),

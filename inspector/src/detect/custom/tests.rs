@@ -61,6 +61,20 @@ fn one_way_downloads_and_the_middle_of_connections_are_silent() {
         wire.tcp(false, [40_000, 9_000], 16, i * 300 + 1, &noise(u64::from(i) + 900, 300));
     }
     assert!(wire.findings.is_empty(), "its beginning was not seen");
+    // The greetings of both sides were lost.
+    for port in [9_002, 9_003] {
+        let mut wire = self::wire();
+        wire.tcp(true, [40_000, port], SYN, 0, &[]);
+        wire.tcp(false, [40_000, port], SYN | 16, 0, &[]);
+        for i in 0..80 {
+            wire.wait(50);
+            // Of one side only, on the second port.
+            let before = if port == 9_002 { 30 } else { 1 };
+            wire.tcp(true, [40_000, port], 16, i * 300 + before, &noise(u64::from(i) + 1, 300));
+            wire.tcp(false, [40_000, port], 16, i * 300 + 30, &noise(u64::from(i) + 900, 300));
+        }
+        assert!(wire.findings.is_empty(), "what it began like was not seen: {port}");
+    }
     let mut wire = self::wire();
     let (request, block) = (b"GIVE 17\n".to_vec(), noise(5, 400));
     let both: Vec<_> = (0..100).flat_map(|_| [request.clone(), block.clone()]).collect();
@@ -78,8 +92,8 @@ fn openvpn_with_a_static_key_and_peers_are_observations() {
     }
     assert_eq!(wire.severity(), Some(Severity::Info));
     let mut wire = self::wire();
-    wire.udp(true, 6881, 51_413, b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe");
-    wire.connection([40_000, 51_413], &messages(80, |_, _| Vec::new()));
+    wire.udp(true, 6881, 52_000, b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe");
+    wire.connection([40_000, 52_000], &messages(80, |_, _| Vec::new()));
     assert_eq!(wire.severity(), Some(Severity::Low));
 }
 
@@ -128,6 +142,14 @@ fn unassigned_protocols_with_data_alert_and_known_ones_do_not() {
         // OSPF version 2, PIM version 2, VRRP version 2.
         for (protocol, first) in [(89, 2), (103, 0x20), (112, 0x21)] {
             wire.ip(CLIENT, [224, 0, 0, 5], protocol, &[vec![first], noise(i + 1, 43)].concat());
+        }
+    }
+    assert!(wire.findings.is_empty());
+    // Encapsulations of old, and of late: minimal encapsulation, AX.25, wrapped ESP.
+    for i in 0..40 {
+        let sign = noise(i + 1, 14).iter().map(|byte| byte & 0xfe).collect();
+        for (protocol, header) in [(55, vec![6, 0x80]), (93, sign), (141, vec![6, 0, 0, 0])] {
+            wire.ip(CLIENT, SERVER, protocol, &[header, noise(i + 99, 60)].concat());
         }
     }
     assert!(wire.findings.is_empty());

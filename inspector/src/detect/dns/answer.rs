@@ -56,7 +56,9 @@ impl Answer {
         let item = mix(mix(scope, u64::from(record.kind) + 16), hash(0, record.rdata));
         let is_new = seen.insert(item);
         let is_address = matches!(record.kind, kind::A | kind::AAAA);
-        let share = if is_policy(record) { POLICY_SHARE } else { 1.0 };
+        // Service bindings (RFC 9460) have addresses and a key for each name.
+        let is_fixed = is_policy(record) || matches!(record.kind, 64 | 65);
+        let share = if is_fixed { POLICY_SHARE } else { 1.0 };
         Some(Self {
             is_data: !is_address,
             is_new,

@@ -185,18 +185,19 @@ impl News {
     }
 }
 
-/// Whether a name is printable and yet has other bytes than letters, digits, hyphens, underscores and the
-/// asterisk of wildcards. (What is not printable is as often a damaged packet.)
+/// Whether a name has the characters of base64 that no host name has, and no others. (Programs look up whole URLs,
+/// mail addresses and names of directories by mistake; what is not printable is as often a damaged packet.)
 fn is_strange(name: &Qname) -> bool {
     let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'*');
-    name.iter().flatten().all(u8::is_ascii_graphic) && !name.iter().flatten().all(is_host)
+    let is_base64 = |byte: &u8| matches!(byte, b'+' | b'/' | b'=');
+    name.iter().flatten().all(|byte| is_host(byte) || is_base64(byte)) && name.iter().flatten().any(is_base64)
 }
 
 /// Widths of hashes in hexadecimal: MD5, SHA-1, SHA-224, SHA-256, SHA-384 or half a SHA-512 … SHA-512.
 const HASH_WIDTHS: [usize; 5] = [32, 40, 56, 64, 96];
 
 /// How many labels at the front are one key: 4 for an IPv4 address in reverse, 32 for an IPv6 address,
-/// 1 for a hash, 0 for anything else.
+/// 1 for a hash or the selector of a DKIM key (RFC 6376), 0 for anything else.
 fn key_labels(name: &Qname, domain_at: usize) -> usize {
     let first = name.label(0);
     let is_octet = |label: &[u8]| matches!(label.len(), 1..=3) && label.iter().all(u8::is_ascii_digit);
@@ -206,6 +207,9 @@ fn key_labels(name: &Qname, domain_at: usize) -> usize {
     let is_nibble = |label: &[u8]| matches!(label, [b] if b.is_ascii_hexdigit());
     if domain_at >= 32 && (0..32).all(|i| is_nibble(name.label(i))) {
         return 32;
+    }
+    if name.label(1) == b"_domainkey" {
+        return 1;
     }
     let is_hash = HASH_WIDTHS.contains(&first.len()) && first.iter().all(u8::is_ascii_hexdigit);
     usize::from(is_hash && !is_hex_text(first))

@@ -24,6 +24,9 @@ pub(in crate::detect) mod field {
 /// Packets whose bytes are remembered, to know a second copy of them.
 const RECENT: usize = 16;
 
+/// Bytes of a segment that stand for it: heads of two copies may be of different lengths.
+const MARK_LEN: usize = 64;
+
 /// A flow of which nothing is known and that is older than this was forgotten: its counts are not new,
 /// nanoseconds. A new flow is first heard of within a second.
 const KNOWN_NS: u64 = 3_000_000_000;
@@ -172,15 +175,15 @@ impl Switching {
         }
     }
 
-    /// Notes the values of a packet in which a field changed.
-    pub(in crate::detect) fn observe(&mut self, head: &Head<'_>, values: [u64; field::COUNT]) {
+    /// Notes the values of a packet in which `changed` fields changed, bits by their numbers.
+    pub(in crate::detect) fn observe(&mut self, head: &Head<'_>, changed: u8, values: [u64; field::COUNT]) {
         let mark = mark(head);
         let is_copy = self.recent.contains(&mark);
         let is_other = head.meta.tcp_flags & (SYN | RST) != 0 || head.has_reason(reason::OVERLAP);
         self.recent[self.written % RECENT] = mark;
         self.written += 1;
         for (number, field) in self.fields.iter_mut().enumerate() {
-            if head.meta.changed & 1 << number != 0 {
+            if changed & 1 << number != 0 {
                 field.add(values[number], head.meta.ip_len);
                 field.copies += u32::from(is_copy);
                 field.others += u32::from(is_other);
@@ -207,7 +210,8 @@ impl Switching {
         let is_copied = field.copies * 5 > field.values.total() || field.others * 3 > field.values.total();
         let are_sound =
             field.values.total() >= min_count && field.values.total().max(200) * 2 >= field.count.min(400);
-        let is_free = !is_copied && are_sound && !field.are_by_length();
+        // One value only: the packets with the other one were not to be believed.
+        let is_free = !is_copied && are_sound && field.values.distinct() >= 2 && !field.are_by_length();
         (field.count >= min_count && share >= min_share && is_free).then_some(share)
     }
 }
@@ -215,8 +219,8 @@ impl Switching {
 /// Stands for a packet's identity: what a second copy of it has in common with it.
 fn mark(head: &Head<'_>) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(head.meta.ip_id);
-    // FNV-1a over what was captured of the segment.
-    for byte in head.segment() {
+    // FNV-1a over what any head has of the segment: its ports, numbers and checksum.
+    for byte in head.segment().iter().take(MARK_LEN) {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     }
     hash

@@ -237,6 +237,11 @@ fn what_paths_marks_and_stacks_do_to_ipv4_is_silent() {
         "each packet seen twice, one hop apart",
         &frames(200, |n| tcp(0, n / 2, if n % 2 == 0 { 64 } else { 63 }, &plain(n / 2))),
     );
+    let large = |n: u32| Segment { payload: vec![b'x'; 1400], ..plain(n) };
+    silent(
+        "the same with whole segments, whose heads are cut at different lengths",
+        &frames(200, |n| tcp(0, n / 2, if n % 2 == 0 { 64 } else { 63 }, &large(n / 2))),
+    );
     silent(
         "a firewall that opens and resets connections",
         &frames(400, |n| {
@@ -304,6 +309,14 @@ fn fields_of_ipv6_that_carry_data_are_found() {
 fn ordinary_ipv6_is_silent() {
     silent("constant", &frames(200, |n| ipv6(0, 5, 64, None, n)));
     silent("a new label after a time-out", &frames(400, |n| ipv6(0, n / 60, 64, None, n)));
+    let unanswered = |n: u32| {
+        let mut frame = ipv6(0, noise(n), 64, None, 0);
+        // SYN from another port for each eight tries, without data.
+        frame[55] = u8::try_from(n / 8).unwrap();
+        frame[67] = 2;
+        frame
+    };
+    silent("SYNs that nobody answers", &frames(64, unanswered));
     let zeros = || (60, [&[6, 1, 1, 12][..], &[0; 12]].concat());
     silent("zero padding", &frames(100, |n| ipv6(0, 5, 64, Some(zeros()), n)));
 }
@@ -336,7 +349,7 @@ fn fields_of_tcp_that_carry_data_are_found() {
         "acknowledgement",
         &each(20, &|s, n| {
             open(s, n);
-            (s.seq, s.ack) = (noise(n), noise(n + 1));
+            (s.seq, s.ack, s.options) = (noise(n), noise(n + 1), timestamp(n));
         }),
     );
     found(
@@ -372,6 +385,18 @@ fn ordinary_tcp_is_silent() {
         })
     };
     silent(
+        "probes with random numbers everywhere",
+        &each(&|s, n| {
+            (s.flags, s.port, s.seq, s.ack) = (2, 1000 + u16::try_from(n).unwrap(), noise(n), noise(n + 1));
+            (s.options, s.payload) = (Vec::new(), Vec::new());
+        }),
+    );
+    silent("windows of a reader that is late", &each(&|s, n| s.window = 501 - u16::from(byte(n)) % 64));
+    silent(
+        "counters of Accurate ECN",
+        &each(&|s, n| s.options.extend([&[254, 8, 0xac, 0xce][..], &noise(n).to_be_bytes()].concat())),
+    );
+    silent(
         "random initial numbers",
         &each(&|s, n| {
             (s.flags, s.port, s.seq, s.ack) = (2, 1000 + u16::try_from(n).unwrap(), noise(n), 0);
@@ -399,6 +424,16 @@ fn data_below_ip_is_found_and_stale_padding_is_not() {
     found("link-padding", "padding", &frames(80, |n| short(n, &data(n))));
     silent("zeros", &frames(80, |n| short(n, &[0; 6])));
     silent("a check sequence", &frames(80, |n| short(n, &[&[0, 0][..], &noise(n).to_be_bytes()].concat())));
+    silent(
+        "a check sequence right behind what was not padded yet",
+        &frames(80, |n| short(n, &noise(n).to_be_bytes())),
+    );
+    let four = |n: u32| {
+        let mut segment = Segment { options: Vec::new(), ..Segment::new(n) };
+        segment.payload = vec![b'x'; 4];
+        [&tcp(0, n, 64, &segment)[..], &noise(n).to_be_bytes()].concat()
+    };
+    silent("a check sequence that begins within the least length", &frames(80, four));
     silent("what lay in the buffer", &frames(80, |n| short(n, &data(n / 3))));
     let arp = |padding: &dyn Fn(u32) -> Vec<u8>| {
         frames(60, |n| {

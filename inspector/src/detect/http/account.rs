@@ -295,15 +295,11 @@ fn is_proof(name: &[u8]) -> bool {
     PROOFS.iter().any(|proof| name.windows(proof.len()).any(|part| part == *proof))
 }
 
-/// Whether it is as long as a hash or signature (SHA-256 to SHA-512 in hexadecimal, SHA-512 in base64).
+/// Whether it is as long as a hash or signature (SHA-256 to SHA-512 in hexadecimal, SHA-512 or RSA in base64).
 fn is_hash(value: &[u8]) -> bool {
     let value = opaque_tag(value);
     let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
-    match value.len() {
-        86 | 88 => true,
-        64 | 96 | 128 => value.iter().all(u8::is_ascii_hexdigit),
-        _ => false,
-    }
+    matches!(value.len(), 86 | 88 | 172 | 344 | 512 | 684) || token::is_digest(value)
 }
 
 /// Whether a client that keeps cookies returns this one with any request to the same site: no other path, not

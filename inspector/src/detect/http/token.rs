@@ -68,6 +68,10 @@ pub(in crate::detect) fn each(value: &[u8], place: Place, mut found: impl FnMut(
         byte => byte.is_ascii_alphanumeric(),
     };
     for token in value.split(|byte| !is_inside(byte)) {
+        // Content addresses: package archives, registries and caches of builds ask for files by their digests.
+        if place == Place::Path && (is_digest(token) || is_content_id(token)) {
+            continue;
+        }
         let prose = || if place == Place::Cookie { prose(token) } else { None };
         if let Some(bytes) = information(token).or_else(prose) {
             found(Token { hash: crate::findings::stable_hash(&[token]), bytes });
@@ -144,6 +148,16 @@ fn prose(token: &[u8]) -> Option<u32> {
     (spaces * 16 >= bytes.len() && !is_structure).then(|| u32::try_from(bytes.len()).unwrap_or(u32::MAX))
 }
 
+/// Whether it is a SHA-256, SHA-384 or SHA-512 in hexadecimal.
+pub(super) fn is_digest(token: &[u8]) -> bool {
+    matches!(token.len(), 64 | 96 | 128) && token.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether it is a content identifier of IPFS, of version 0 or 1 with SHA-256 (`Qm…`, `baf…`).
+fn is_content_id(token: &[u8]) -> bool {
+    (token.len() == 46 && token.starts_with(b"Qm")) || (token.len() == 59 && token.starts_with(b"baf"))
+}
+
 fn is_uuid(token: &[u8]) -> bool {
     token.len() == 36
         && token.iter().enumerate().all(|(at, byte)| match at {
@@ -174,6 +188,13 @@ mod tests {
         assert!(found(|b| URL_SAFE_NO_PAD.encode(b), 30) >= 450);
         assert!(found(hex, 32) >= 490);
         assert_eq!(bytes("TW=JTH6Zv0RGDzEsKqGYY0aZ3wWutNn4Vlh1HK0rlw%3D%3D; lang=en", Place::Field), [29]);
+    }
+
+    #[test]
+    fn digests_in_paths_are_names_of_files() {
+        let digest = hex(&noise(7, 32));
+        assert!(bytes(&format!("/dists/stable/main/by-hash/SHA256/{digest}"), Place::Path).is_empty());
+        assert_eq!(bytes(&format!("/x/{}", &digest[..62]), Place::Path), [31]);
     }
 
     #[test]

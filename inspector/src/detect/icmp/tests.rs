@@ -76,8 +76,13 @@ fn address(last: u8) -> [u8; 16] {
 }
 
 fn observe(detector: &mut IcmpPayload, sent: &Sent, findings: &mut Vec<Finding>) {
+    observe_cut(detector, sent, HEAD_MAX, findings);
+}
+
+/// A message of which so many bytes were captured at most.
+fn observe_cut(detector: &mut IcmpPayload, sent: &Sent, captured: usize, findings: &mut Vec<Finding>) {
     let segment = sent.segment();
-    let bytes = &segment[..segment.len().min(HEAD_MAX)];
+    let bytes = &segment[..segment.len().min(captured)];
     let (src, dst) = if sent.to_server { (1, 2) } else { (2, 1) };
     let mut meta = HeadMeta::zeroed();
     meta.time_ns = sent.at;
@@ -307,6 +312,23 @@ fn hours_of_several_monitors_are_silent() {
         all.push(Sent::request(later + 5000, 0, 0, vec![0; 24]));
     }
     assert_silent("monitors", &echoed(all));
+}
+
+#[test]
+fn pings_in_captures_of_few_bytes_a_packet_are_silent() {
+    let cisco = |_, seq: u16| (0..1400_u32).map(|at| (at + u32::from(seq)).to_le_bytes()[0]).collect();
+    let pingers = [pings(60, SECOND, |at, _| iputils(at, 56)), pings(60, SECOND, cisco)];
+    for sent in pingers {
+        // Behind Ethernet and IPv6 or IPv4: captures of 64, 68, 96 and 128 bytes a packet.
+        for captured in [10, 14, 30, 34, 42, 62, 74, 94] {
+            let mut detector = IcmpPayload::new(Thresholds::default());
+            let mut findings = Vec::new();
+            for message in echoed(sent.clone()) {
+                observe_cut(&mut detector, &message, captured, &mut findings);
+            }
+            assert!(findings.is_empty(), "{captured} bytes: {:?}", findings.first());
+        }
+    }
 }
 
 #[test]

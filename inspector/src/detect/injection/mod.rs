@@ -47,8 +47,12 @@ pub struct Thresholds {
     /// Segments with less data are not compared, bytes. Padding of up to six bytes that a length field takes in
     /// is repeated with other content in two benign captures; a redirect takes more than a hundred.
     pub least_data: u32,
-    /// Two segments further apart in time than this are not compared, nanoseconds. A retransmission comes within
-    /// two minutes (RFC 9293, R2 is at least 100 s), a race is over in one.
+    /// Contradictions of one stream whose packets count on in one host's identifications, segments. A single one comes
+    /// of a stack that is wrong about its numbers (packet capture by a VPN app on a phone); a channel in
+    /// retransmissions needs many.
+    pub contradictions: u32,
+    /// Two segments further apart in time than this are not compared, nanoseconds. A race is over in a second, and of
+    /// retransmissions only the fifth comes later; ports are used anew later still.
     pub window_ns: u64,
     /// Least difference of a reset's TTL from that of the connection's data, hops. Routes differ by 1 or 2 from
     /// packet to packet at times.
@@ -66,13 +70,17 @@ impl Default for Thresholds {
             differing_bytes: 4,
             differing_share: 0.25,
             least_data: 16,
-            window_ns: 120 * SECOND,
+            contradictions: 3,
+            window_ns: 30 * SECOND,
             reset_ttl: 3,
             capacity: 8192,
             idle_ns: 120 * SECOND,
         }
     }
 }
+
+/// Identifications of one host that follow each other within a race are no further apart.
+const ID_STEP: u16 = 64;
 
 /// What is kept of one direction of a connection.
 #[derive(Debug)]
@@ -186,13 +194,26 @@ fn contradiction(limits: &Thresholds, subject: Subject, copies: &Copies<'_>, tra
     let ttl = earlier.ttl.abs_diff(later.ttl);
     let is_other_stack = earlier.has_timestamp != later.has_timestamp;
     let is_other_host = ttl >= limits.reset_ttl || is_other_stack;
+    // Both are of one counter.
+    let step = later.ip_id.wrapping_sub(earlier.ip_id);
+    let is_same_host = !is_other_host && earlier.ip_id != 0 && (1..ID_STEP).contains(&step);
+    let severity = match count {
+        _ if is_other_host => Severity::High,
+        count if count >= limits.contradictions => Severity::High,
+        _ if is_same_host => Severity::Low,
+        _ => Severity::Medium,
+    };
     let measured = |name, value: f64, threshold: Option<f64>, unit| Evidence { name, value, threshold, unit };
     let milliseconds = later.time_ns.saturating_sub(earlier.time_ns) as f64 / 1e6;
     Finding {
         signature: &CONTRADICTION,
         subject,
-        severity: if is_other_host || count >= 3 { Severity::High } else { Severity::Medium },
-        score: if is_other_host { 0.97 } else { 0.85 },
+        severity,
+        score: match severity {
+            Severity::High if is_other_host => 0.97,
+            Severity::High | Severity::Medium => 0.85,
+            _ => 0.4,
+        },
         evidence: vec![
             measured("differing_bytes", differing.into(), Some(limits.differing_bytes.into()), "bytes"),
             measured("compared_bytes", earlier.contradiction(later).1.into(), None, "bytes"),

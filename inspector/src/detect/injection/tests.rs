@@ -17,11 +17,12 @@ struct Sent<'a> {
     reasons: u8,
     flags: u8,
     ttl: u8,
+    id: u16,
     at_ns: u64,
 }
 
 const PLAIN: Sent<'_> =
-    Sent { seq: 1000, payload: b"", reasons: reason::EARLY, flags: flag::ACK, ttl: 53, at_ns: SECOND };
+    Sent { seq: 1000, payload: b"", reasons: reason::EARLY, flags: flag::ACK, ttl: 53, id: 0, at_ns: SECOND };
 
 const REAL: &[u8] =
     b"HTTP/1.1 200 OK\r\nServer: real\r\nContent-Length: 100\r\n\r\n<html>the page that was asked for";
@@ -44,7 +45,7 @@ fn feed(sent: &[Sent<'_>]) -> Vec<Finding> {
         // One byte was not captured, so that nobody can check the checksum.
         meta.ip_len = u32::try_from(bytes.len()).unwrap() + 1;
         (meta.reasons, meta.tcp_flags, meta.ttl) = (packet.reasons, packet.flags, packet.ttl);
-        meta.time_ns = packet.at_ns;
+        (meta.time_ns, meta.ip_id) = (packet.at_ns, packet.id);
         let head = Head { meta: &meta, bytes: &bytes };
         detector.observe(&Observation { head, content: Content::Opaque }, &mut findings);
     }
@@ -71,6 +72,16 @@ fn a_forged_answer_that_wins_the_race_is_found_whichever_way_it_is_cut() {
 fn a_sender_that_repeats_other_bytes_from_the_same_distance_is_an_alert_too() {
     let found = feed(&[Sent { payload: REAL, ..PLAIN }, overlap(1000, FORGED)]);
     assert_eq!(found[0].severity, Severity::Medium);
+}
+
+#[test]
+fn one_contradiction_of_a_single_counter_is_an_observation_and_several_are_an_alert() {
+    let first = Sent { payload: REAL, id: 70, ..PLAIN };
+    let other = Sent { id: 72, ..overlap(1000, FORGED) };
+    let found = feed(&[first, other]);
+    assert_eq!((found.len(), found[0].severity), (1, Severity::Low));
+    let many = feed(&[first, other, Sent { payload: REAL, id: 73, ..other }, Sent { id: 75, ..other }]);
+    assert_eq!(many.last().unwrap().severity, Severity::High);
 }
 
 #[test]

@@ -235,7 +235,7 @@ impl State {
             let is_unsummed = u64::from(head.segment().get(6..8) == Some(&[0, 0]));
             let values =
                 [meta.ttl.into(), meta.tos.into(), (meta.ip_fragment >> 13).into(), 0, 0, is_unsummed];
-            self.switching.observe(head, values);
+            self.switching.observe(head, meta.changed, values);
         }
         if meta.changed & inspector_common::flow::changed::TOS != 0 {
             self.ecn.add(meta.key.src_port, meta.tos & 3);

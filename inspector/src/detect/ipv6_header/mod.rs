@@ -6,6 +6,8 @@
 
 mod extensions;
 
+use inspector_common::head::reason;
+use inspector_common::parse::flag;
 use inspector_common::{Anomaly, Class, FlowKey};
 
 use super::Detector;
@@ -15,7 +17,7 @@ use super::header::{
 };
 use super::table::{Entry, Table};
 use crate::findings::{Finding, Signature};
-use crate::observation::{FlowUpdate, Observation};
+use crate::observation::{FlowUpdate, Head, Observation};
 
 /// Name of the detector.
 pub const NAME: &str = "ipv6-header";
@@ -123,6 +125,13 @@ impl Ipv6Header {
     }
 }
 
+/// The fields that changed, without a label that a sender may change: Linux takes a new one for what it sends again,
+/// SYNs that nobody answers among it, to get on another path.
+const fn changed(head: &Head<'_>) -> u8 {
+    let is_again = head.meta.tcp_flags & flag::SYN != 0 || head.has_reason(reason::OVERLAP);
+    if is_again { head.meta.changed & !(1 << field::LABEL) } else { head.meta.changed }
+}
+
 impl Detector for Ipv6Header {
     fn name(&self) -> &'static str {
         NAME
@@ -138,7 +147,8 @@ impl Detector for Ipv6Header {
         state.last_ns = head.meta.time_ns;
         if head.meta.changed != 0 {
             let label = u64::from(head.meta.flow_label);
-            state.switching.observe(head, [head.meta.ttl.into(), head.meta.tos.into(), 0, label, 0, 0]);
+            let values = [head.meta.ttl.into(), head.meta.tos.into(), 0, label, 0, 0];
+            state.switching.observe(head, changed(head), values);
         }
         if has_extensions {
             state.extensions(head.network());

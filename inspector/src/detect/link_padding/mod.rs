@@ -107,9 +107,16 @@ impl LinkPadding {
     }
 }
 
-/// The padding of a short frame, without a check sequence behind it.
+/// Bytes of a frame's check sequence.
+const CHECK_LEN: usize = 4;
+
+/// The padding of a short frame, without a check sequence behind it; none where just a check sequence's worth of bytes
+/// follows the datagram and does not fill the frame up, as what a host sends is seen before it is padded.
 fn padding<'a>(head: &Head<'a>) -> &'a [u8] {
     let from = if head.class() == Class::Arp { ARP_LEN } else { head.meta.ip_len as usize };
+    if head.bytes.len() != LEAST_PAYLOAD && head.bytes.len() == from + CHECK_LEN {
+        return &[];
+    }
     head.bytes.get(from..LEAST_PAYLOAD.min(head.bytes.len())).unwrap_or_default()
 }
 
@@ -185,7 +192,7 @@ impl Detector for LinkPadding {
         let Some(state) = self.pairs.entry(Pair::of(&key), Box::default) else { return };
         state.last_ns = head.meta.time_ns;
         if has_switched {
-            state.switching.observe(head, [0, 0, 0, 0, head.meta.vlan_pcp.into(), 0]);
+            state.switching.observe(head, head.meta.changed, [0, 0, 0, 0, head.meta.vlan_pcp.into(), 0]);
         }
         if is_padded {
             state.add_padding(padding);

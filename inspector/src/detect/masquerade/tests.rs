@@ -70,6 +70,19 @@ fn ciphertext_in_datagrams_alerts_on_443_and_quic_does_not() {
 }
 
 #[test]
+fn googles_quic_and_openvpn_seen_from_the_middle_are_silent() {
+    for first in [[0x0c, 0x1c, 0x00, 0x20], [0x30, 0x31, 0x20, 0x48]] {
+        let mut bench = on_443();
+        for (seed, first) in (0..16).zip(first.into_iter().cycle()) {
+            let mut datagram = noise(seed, 300);
+            datagram[0] = first;
+            bench.datagram(seed % 2 == 0, &datagram);
+        }
+        assert_eq!(bench.findings, []);
+    }
+}
+
+#[test]
 fn openvpn_with_a_static_key_is_silent() {
     let mut bench = on_443();
     bench.connect();
@@ -104,6 +117,15 @@ fn protocols_with_headers_text_and_connections_seen_from_the_middle_are_silent()
         }
         assert_eq!(bench.alerts(), 0, "{header:?} {:?}", bench.findings);
     }
+    // The client's request and the server's first answers were lost.
+    let mut lost = on_80();
+    lost.connect();
+    lost.skip(true, 40);
+    lost.skip(false, 3000);
+    for seed in 0..8 {
+        lost.send(false, &noise(seed, 900));
+    }
+    assert_eq!(lost.findings, []);
     let mut middle = on_80();
     for seed in 0..8 {
         middle.send(true, &noise(seed, 300));

@@ -99,7 +99,11 @@ fn letters(lengths: &[u16], padded: u32, limits: &Thresholds) -> Option<Verdict>
     let ratio = entropy::corrected_conditional(&symbols, PATTERN) / bits.max(f64::EPSILON);
     let evenness = bits / (alphabet.len() as f64).log2();
     let letters = alphabet.len() as f64;
-    if padded >= limits.alike && bits >= limits.entropy && ratio >= limits.entropy_ratio {
+    if padded >= limits.alike
+        && alphabet.last() < Some(&limits.full)
+        && bits >= limits.entropy
+        && ratio >= limits.entropy_ratio
+    {
         return Some(Verdict {
             signature: &PADDING,
             score: 0.9,

@@ -31,6 +31,9 @@ pub struct Thresholds {
     pub alike: u32,
     /// Entropy of the lengths of such payloads, bits. Base rate of two sizes in a cycle of ten: 0.47.
     pub entropy: f64,
+    /// Greatest of these lengths, below this, bytes: a stream of zeros or of silence is cut at the path's MTU and at the
+    /// ends of writes, both of which change for reasons of their own.
+    pub full: u16,
     /// Corrected conditional entropy of these over their entropy. Base rate: cycles 0.1 and less; text in plain
     /// code 0.6.
     pub entropy_ratio: f64,
@@ -67,6 +70,7 @@ impl Default for Thresholds {
             few: 256,
             alike: 6,
             entropy: 0.8,
+            full: 1200,
             entropy_ratio: 0.45,
             evenness: 0.97,
             even_ratio: 0.9,

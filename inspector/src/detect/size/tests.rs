@@ -119,4 +119,7 @@ fn constant_content_with_a_cycle_of_lengths_is_silent() {
     let mix = lengths(1, 2000, |_, at| [40, 40, 576, 40, 40, 576, 40, 576, 40, 576, 40, 1500][at % 12]);
     assert_eq!(judge(&mix, constant), []);
     assert_eq!(judge(&lengths(1, 2000, |_, _| 32), constant), []);
+    // Zeros, in whole segments and what is left of each write.
+    let writes = lengths(2, 2000, |random, _| [1448, 1448, 1000, 128][random.below(4) as usize]);
+    assert_eq!(judge(&writes, |_| vec![0; 1448]), []);
 }

@@ -46,6 +46,9 @@ pub struct Thresholds {
     pub window_independence: f64,
     /// Least share of distinct values among them, ratio: of 256 equally likely values 41 draws have 0.92.
     pub window_variety: f64,
+    /// Least difference between the greatest and the least of them, units of the window. A reader that is late by up to
+    /// a buffer of 8 KiB, with the usual scale of 7, changes 63; text in the low byte 90.
+    pub window_span: u16,
 }
 
 impl Default for Thresholds {
@@ -60,6 +63,7 @@ impl Default for Thresholds {
             windows: 20,
             window_independence: 1.2,
             window_variety: 0.7,
+            window_span: 72,
         }
     }
 }
@@ -181,7 +185,9 @@ impl State {
             self.urgent.add(u16::from_be_bytes([u0, u1]).into());
         }
         let acknowledged = u32::from_be_bytes([a0, a1, a2, a3]);
-        if has(Anomaly::TcpAckWithoutFlag) {
+        // Probes of scanners and load generators are bare SYNs with random numbers everywhere; stacks' have options.
+        let is_probe = flags & SYN != 0 && head.meta.l4_header_len == 20 && head.payload_len() == 0;
+        if has(Anomaly::TcpAckWithoutFlag) && !is_probe {
             self.acknowledgements.add(acknowledged.into());
         }
         match flags & (SYN | ACK | RST) {

@@ -1,10 +1,16 @@
 //! TCP options after the handshake.
 
 /// Options that data segments have: end, no operation, SACK, timestamp, MD5 (RFC 2385), authentication (RFC 5925),
-/// multipath (RFC 8684), encryption (RFC 8547), Accurate ECN (RFC 9768: 172 and 174).
-const KNOWN: [u8; 9] = [0, 1, 5, 8, 19, 29, 30, 69, 172];
+/// multipath (RFC 8684), encryption (RFC 8547), Accurate ECN (RFC 9768: 172 and 174); and of old, with a new value in
+/// each segment or connection: echo (RFC 1072), transactions (RFC 1644), alternate checksums (RFC 1146), quick start.
+const KNOWN: [u8; 18] = [0, 1, 5, 6, 7, 8, 11, 12, 13, 14, 15, 18, 19, 27, 29, 30, 69, 172];
 /// Kinds of middleboxes that talk to each other in options (IANA: Riverbed and others).
 const MIDDLEBOX: [u8; 6] = [33, 76, 77, 78, 174, 34];
+
+/// Identifiers of experiments in options 253 and 254 (RFC 6994, IANA's registry): Accurate ECN's counters, acknowledgement
+/// rates, fast open, encryption, SMC-R.
+const EXPERIMENTS: [[u8; 2]; 7] =
+    [[0xac, 0xce], [0xac, 0xc0], [0xac, 0xc1], [0x00, 0xac], [0xf9, 0x89], [0x45, 0x4e], [0xe2, 0xd4]];
 
 /// A digest of the options that no standard puts into a data segment, and how many bytes they have.
 pub(super) fn unknown(options: &[u8]) -> Option<(u64, u32)> {
@@ -17,6 +23,12 @@ pub(super) fn unknown(options: &[u8]) -> Option<(u64, u32)> {
             _ => {
                 let len = usize::from(*tail.first()?);
                 let option = rest.get(..len).filter(|option| option.len() >= 2)?;
+                let is_known_experiment =
+                    matches!(option, [253 | 254, _, a, b, ..] if EXPERIMENTS.contains(&[*a, *b]));
+                if is_known_experiment {
+                    rest = &rest[len..];
+                    continue;
+                }
                 if !KNOWN.contains(kind) && !MIDDLEBOX.contains(kind) {
                     let (hash, bytes) = found.unwrap_or((0xcbf2_9ce4_8422_2325, 0));
                     // FNV-1a.
@@ -43,6 +55,7 @@ mod tests {
         let odd = |data: u8| unknown(&[&timestamp[..], &[253, 4, data, 0]].concat());
         assert!(odd(1).is_some_and(|(_, bytes)| bytes == 2));
         assert_ne!(odd(1), odd(2));
+        assert_eq!(unknown(&[254, 8, 0xac, 0xce, 1, 2, 3, 4]), None, "counters of Accurate ECN");
     }
 
     #[test]

@@ -6,10 +6,16 @@ use crate::detect::header::Alphabet;
 use crate::detect::table::Entry;
 use crate::stats::von_neumann;
 
+/// Packets remembered, to know a second copy of one: mirrors and taps show it a millisecond later at most.
+const RECENT: usize = 16;
+
 /// The packets of one flow's series, as far as they tell of timestamps and windows.
 #[derive(Debug, Default)]
 pub(super) struct Track {
     before: Option<SeriesEntry>,
+    /// Digests of the last packets, and where the next one goes.
+    recent: [u64; RECENT],
+    written: usize,
     /// Timestamps below the one before, in packets that are not out of order.
     pub(super) backwards: u32,
     /// Steps between timestamps.
@@ -43,6 +49,9 @@ impl Track {
             self.before = None;
             return;
         }
+        if self.is_copy(entry) {
+            return;
+        }
         if self.windows.len() == WINDOWS {
             self.windows.remove(0);
         }
@@ -58,6 +67,17 @@ impl Track {
             self.steps = self.steps.saturating_add(1);
             self.backwards += u32::from(is_behind(before.timestamp, entry.timestamp));
         }
+    }
+
+    /// Whether it is one of the last packets once more; a retransmission has another timestamp or identification.
+    fn is_copy(&mut self, entry: &SeriesEntry) -> bool {
+        let fields = [entry.seq, entry.timestamp, entry.payload_len.into()];
+        let small = u64::from(entry.ip_id) << 32 | u64::from(entry.window) << 16 | u64::from(entry.tcp_flags);
+        let digest = fields.into_iter().map(u64::from).chain([small]).fold(0xcbf2_9ce4_8422_2325, mix);
+        let is_copy = (entry.ip_id != 0 || entry.timestamp != 0) && self.recent.contains(&digest);
+        self.recent[self.written % RECENT] = digest;
+        self.written += 1;
+        is_copy
     }
 
     /// How independent the windows are of each other, and their alphabet, where all of them share a high byte and
@@ -76,6 +96,11 @@ impl Track {
     pub(super) fn window_count(&self) -> u32 {
         u32::try_from(self.windows.len()).unwrap_or(u32::MAX)
     }
+}
+
+/// FNV-1a, a word at a time.
+const fn mix(hash: u64, word: u64) -> u64 {
+    (hash ^ word).wrapping_mul(0x0100_0000_01b3)
 }
 
 /// Whether a packet was sent after the one before it in the series: its sequence number is further, or its IPv4
@@ -118,5 +143,16 @@ mod tests {
             track.add(&SeriesEntry { ip_id, ..entry(seq, timestamp) });
         }
         assert_eq!((track.backwards, track.steps), (0, 2));
+    }
+
+    #[test]
+    fn second_copies_count_once() {
+        let entry = |ip_id, timestamp| SeriesEntry { seq: 7, ip_id, timestamp, ..SeriesEntry::zeroed() };
+        let mut track = Track::default();
+        // Acknowledgements that overtook each other, each seen again a little later.
+        for (ip_id, timestamp) in [(11, 20), (10, 21), (11, 20), (10, 21), (12, 22), (12, 22)] {
+            track.add(&entry(ip_id, timestamp));
+        }
+        assert_eq!((track.backwards, track.window_count()), (0, 3));
     }
 }

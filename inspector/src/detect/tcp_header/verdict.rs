@@ -160,7 +160,10 @@ pub(super) fn of_series(
     if let Some((ratio, values)) = track.low_window_bytes(limits.windows) {
         let count = track.window_count();
         let variety = f64::from(values.distinct()) / f64::from(count.min(64));
-        let is_free = ratio >= limits.window_independence && variety >= limits.window_variety;
+        let span = values.max().unwrap_or(0) - values.min().unwrap_or(0);
+        let is_free = ratio >= limits.window_independence
+            && variety >= limits.window_variety
+            && span >= limits.window_span.into();
         if is_free && state.gates[5].opens(count) {
             let evidence = vec![
                 crossed("von_neumann_ratio", ratio, limits.window_independence, "ratio"),

@@ -309,6 +309,8 @@ fn media_games_polling_pauses_losses_and_queues_are_silent() {
     let sources: Vec<(&str, Source)> = vec![
         ("constant rate", cycle(&[20.0])),
         ("constant rate, 5 % lost", Box::new(|n| lossy(20.0, 0.05, n))),
+        ("constant rate, 10 % lost", Box::new(|n| lossy(20.0, 0.1, n))),
+        ("constant rate, 25 % lost", Box::new(|n| lossy(20.0, 0.25, n))),
         ("constant rate, 20 % lost", Box::new(|n| lossy(40.0, 0.2, n))),
         ("constant rate, 30 % lost", Box::new(|n| lossy(40.0, 0.3, n))),
         ("speech with pauses", Box::new(|n| speech(50.0, 10.0, n))),

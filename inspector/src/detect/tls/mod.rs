@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use inspector_common::Class;
+use inspector_common::{Class, FlowKey};
 
 use super::Detector;
 use super::masquerade::{Masquerade, Place};
@@ -152,14 +152,34 @@ impl Entry for Values {
     }
 }
 
+/// The name that a connection asked for.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    name: u64,
+    time_ns: u64,
+}
+
+impl Entry for Asked {
+    fn last_ns(&self) -> u64 {
+        self.time_ns
+    }
+
+    fn worth(&self) -> u64 {
+        0
+    }
+}
+
 /// The detector.
 #[derive(Debug)]
 pub struct Tls {
     thresholds: Thresholds,
     /// By client and domain.
     names: Table<(IpAddr, u64), Values>,
-    /// By client and server.
-    certificates: Table<(IpAddr, IpAddr, u16), Values>,
+    /// Hash of the name asked for, by connection.
+    asked: Table<FlowKey, Asked>,
+    /// By client, server, its port and the name that was asked for: delivery networks and proxies have a certificate
+    /// for each name.
+    certificates: Table<(IpAddr, IpAddr, u16, u64), Values>,
     masquerade: Masquerade,
 }
 
@@ -171,6 +191,7 @@ impl Tls {
         Self {
             thresholds,
             names: Table::new(capacity),
+            asked: Table::new(capacity),
             certificates: Table::new(capacity),
             masquerade: Masquerade::new(Place::Tls, 2 * capacity),
         }
@@ -183,6 +204,10 @@ impl Tls {
             findings.push(resolver(observation));
         }
         let Some(name) = name else { return };
+        let asked = Asked { name: stable_hash(&[name.as_bytes()]), time_ns: observation.time_ns() };
+        if let Some(entry) = self.asked.entry(of_client(observation.key(), true), || asked) {
+            *entry = asked;
+        }
         let Some(domain) = psl::domain_str(&name) else { return };
         let labels = name.strip_suffix(domain).unwrap_or_default().trim_end_matches('.');
         let bytes: u32 =
@@ -202,7 +227,8 @@ impl Tls {
 
     fn certificate(&mut self, observation: &Observation<'_>, certificate: &[u8]) -> Option<Finding> {
         let head = &observation.head;
-        let key = (head.dst(), head.src(), observation.key().src_port);
+        let name = self.asked.get(&of_client(observation.key(), false)).map_or(0, |asked| asked.name);
+        let key = (head.dst(), head.src(), observation.key().src_port, name);
         let values = self.certificates.entry(key, Values::default)?;
         values.traffic.add(false, head.meta.wire_len, observation.time_ns());
         // The serial number and the issuer are in the first bytes; what follows may be cut anywhere.
@@ -214,6 +240,12 @@ impl Tls {
             .is_channel(threshold)
             .then(|| values.finding(&CERTIFICATES, subject, "certificates_of_server", threshold))
     }
+}
+
+/// A connection's key as its client's packets have it.
+fn of_client(key: &FlowKey, to_server: bool) -> FlowKey {
+    let key = if to_server { *key } else { key.reversed() };
+    FlowKey { flags: key.flags & !FlowKey::EGRESS, ..key }
 }
 
 fn is_resolver(name: &str) -> bool {
@@ -273,12 +305,18 @@ impl Detector for Tls {
     fn tick(&mut self, now_ns: u64) {
         let since = now_ns.saturating_sub(self.thresholds.idle_ns);
         self.names.expire(since);
+        self.asked.expire(since);
         self.certificates.expire(since);
         self.masquerade.expire(since);
     }
 
     fn occupancy(&self) -> (usize, usize) {
-        let tables = [self.names.occupancy(), self.certificates.occupancy(), self.masquerade.occupancy()];
+        let tables = [
+            self.names.occupancy(),
+            self.asked.occupancy(),
+            self.certificates.occupancy(),
+            self.masquerade.occupancy(),
+        ];
         tables.iter().fold((0, 0), |(used, room), (u, r)| (used + u, room + r))
     }
 }

@@ -51,6 +51,14 @@ fn certificates_that_are_new_every_time_alert_and_those_of_a_farm_do_not() {
         }
     }
     assert_eq!(covert.alerts(), 1);
+    // A delivery network, or a proxy on the way to many sites.
+    let mut shared = bench();
+    for n in 0..40 {
+        shared.connect();
+        shared.send(true, &hello(&format!("www{n}.example.com")));
+        shared.send(false, &handshake(n));
+    }
+    assert_eq!(shared.alerts(), 0);
     // A farm of 12 that is met in turn can't be told in its first round.
     assert!(farm.alerts() <= 1);
 }

@@ -13,6 +13,14 @@ pub(super) static PROTOCOLS: &[Protocol] = &[
     Protocol::peers("Bitcoin", |m| {
         m.begins_any(&[b"\xf9\xbe\xb4\xd9", b"\x0b\x11\x09\x07", b"\xfa\xbf\xb5\xda"])
     }),
+    // Encrypted from the first byte on (BIP 324, BitTorrent's message stream encryption): only the port tells.
+    Protocol::peers("Bitcoin", |m| m.is_tcp && (m.has_port(8333) || m.has_port(18333))),
+    Protocol::peers("BitTorrent", |m| m.ports.iter().any(|port| matches!(port, 6881..=6889 | 51413))),
+    Protocol::peers("Lightning", |m| {
+        // BOLT 8: version 0, a compressed point and a tag.
+        m.is_tcp && m.len == 50 && matches!(m.bytes, [0, 2 | 3, ..])
+    }),
+    Protocol::peers("Ethereum", ethereum),
     Protocol::peers("libp2p", |m| m.has(1, b"/multistream/1.0.0\n")),
     Protocol::peers("Syncthing", |m| m.begins(&[0x2e, 0xa7, 0xd9, 0x0b])),
     Protocol::peers("Soulseek", |m| {
@@ -25,6 +33,16 @@ fn utp(m: &Message<'_>) -> bool {
     let is_header = matches!(m.bytes, [0x01 | 0x11 | 0x21 | 0x31 | 0x41, 0..=2, ..]) && m.len >= 20;
     let is_window = m.be32(12).is_some_and(|window| window < 1 << 24);
     !m.is_tcp && is_header && is_window
+}
+
+/// Discovery (hash, signature with recovery identifier, type, list) and RLPx (EIP-8: a length and an uncompressed point).
+fn ethereum(m: &Message<'_>) -> bool {
+    let is_discovery = !m.is_tcp
+        && matches!(m.byte(96), Some(0 | 1))
+        && matches!(m.byte(97), Some(1..=6))
+        && m.byte(98).is_some_and(|list| list >= 0xc0);
+    let is_handshake = m.is_tcp && m.is_length(m.be16(0), 2) && m.byte(2) == Some(4) && m.len >= 200;
+    is_discovery || is_handshake
 }
 
 /// The header of the servers' and clients' protocol, with the length that follows it in TCP.

@@ -42,6 +42,29 @@ fn mail_server_asks_block_lists_for_an_hour() {
 }
 
 #[test]
+fn keys_of_a_bulk_mailer_with_a_selector_for_each_customer() {
+    let mut bench = Bench::new();
+    for _ in 0..60 {
+        let key = format!("v=DKIM1; k=rsa; p={}", bench.base32(390));
+        let selector = format!("{}._domainkey.mailer.example.com", bench.base32(32));
+        bench.look_up(&selector, TXT, &[(TXT, &txt(&key))]);
+        bench.wait(20.0);
+    }
+    silent(&bench);
+}
+
+#[test]
+fn a_mail_address_with_a_tag_is_looked_up_by_mistake() {
+    let mut bench = Bench::new();
+    for _ in 0..3 {
+        let name = format!("first:last+{}@mail.example.com", bench.base32(48));
+        bench.look_up(&name, A, &[]);
+        bench.wait(60.0);
+    }
+    silent(&bench);
+}
+
+#[test]
 fn mail_server_checks_policies_and_keys() {
     let mut bench = Bench::new();
     for _ in 0..600 {
