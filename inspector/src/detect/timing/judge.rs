@@ -2,7 +2,7 @@
 
 use inspector_common::FlowKey;
 
-use super::{NAME, Thresholds, keystrokes};
+use super::{NAME, Thresholds, delays, keystrokes};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 use crate::stats::humps::{self, Hump};
 use crate::stats::modes::{self, Mode};
@@ -36,7 +36,7 @@ const EQUAL: f64 = 0.1;
 /// Longest patterns of the conditional entropy: of 1,024 symbols of two values most of five occur again.
 const PATTERN: usize = 5;
 /// Symbol of gaps in no mode.
-const NO_MODE: u8 = u8::MAX;
+pub(super) const NO_MODE: u8 = u8::MAX;
 /// Gaps in a window whose spread is compared with that of others, and gaps that similarity is measured on.
 const WINDOW: usize = 50;
 const SIMILAR: usize = 250;
@@ -48,7 +48,7 @@ const TRIED: usize = 512;
 /// Distance from a multiple that is none, as a part of the slot.
 const OFF_GRID: f64 = 0.05;
 /// Shares are stated as they surely are.
-const SURELY: &str = "ratio, 99.9 % sure";
+pub(super) const SURELY: &str = "ratio, 99.9 % sure";
 
 /// What a sample amounts to.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Sample {
         self.sorted.get(place).copied().unwrap_or(0.0)
     }
 
-    fn surely(&self, share: f64) -> f64 {
+    pub(super) fn surely(&self, share: f64) -> f64 {
         share::at_least(share, self.gaps.len(), SURE)
     }
 }
@@ -119,6 +119,7 @@ pub(super) fn judge(gaps_us: &[u32], protocol: u8, limits: &Thresholds) -> Optio
         let largest = humps.first()?.share;
         let found = sharp(&sample, limits)
             .or_else(|| broad(&sample, &humps, limits))
+            .or_else(|| delays::judge(&sample, limits))
             .or_else(|| if 1.0 - largest >= limits.slot_others { slots(&sample, limits) } else { None });
         if found.is_some() {
             return found;
@@ -128,15 +129,15 @@ pub(super) fn judge(gaps_us: &[u32], protocol: u8, limits: &Thresholds) -> Optio
 }
 
 /// Whether the symbols follow each other as a message does, and go on as they began.
-struct Order {
+pub(super) struct Order {
     first: f64,
     conditional: f64,
-    ratio: f64,
+    pub(super) ratio: f64,
     regularity: f64,
 }
 
 impl Order {
-    fn of(sample: &Sample, symbols: &[u8]) -> Self {
+    pub(super) fn of(sample: &Sample, symbols: &[u8]) -> Self {
         // Gaps in no mode are noise between the symbols, and pauses.
         let known = sample.gaps.iter().zip(symbols).filter(|(_, symbol)| **symbol != NO_MODE);
         let (gaps, symbols): (Vec<f64>, Vec<u8>) = known.unzip();
@@ -146,11 +147,11 @@ impl Order {
         Self { first, conditional, ratio: conditional / first.max(f64::EPSILON), regularity }
     }
 
-    fn is_steady(&self, limits: &Thresholds) -> bool {
+    pub(super) fn is_steady(&self, limits: &Thresholds) -> bool {
         self.regularity <= limits.regularity
     }
 
-    fn evidence(&self, gaps: usize, least_ratio: f64, limits: &Thresholds) -> [Evidence; 4] {
+    pub(super) fn evidence(&self, gaps: usize, least_ratio: f64, limits: &Thresholds) -> [Evidence; 4] {
         [
             measured("conditional_entropy_ratio", self.ratio, least_ratio, "ratio"),
             measured("regularity", self.regularity, limits.regularity, "ratio"),
@@ -160,7 +161,12 @@ impl Order {
     }
 }
 
-fn verdict(signature: &'static Signature, fit: f64, order: &Order, evidence: Vec<Evidence>) -> Verdict {
+pub(super) fn verdict(
+    signature: &'static Signature,
+    fit: f64,
+    order: &Order,
+    evidence: Vec<Evidence>,
+) -> Verdict {
     let score = 0.6 + 0.35 * fit.min(1.0) * order.ratio.clamp(0.5, 1.0);
     Verdict { signature, severity: Severity::Medium, score, evidence, bits: order.conditional.max(0.1) }
 }
@@ -178,7 +184,7 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     let all: f64 = modes.iter().map(|mode| mode.share).sum();
     let (coverage, others) = (sample.surely(all), sample.surely(all - largest.share));
     let fastest = modes.iter().map(|mode| mode.center).fold(f64::INFINITY, f64::min);
-    let is_paced = fastest >= limits.quantum_us.0 && largest.center <= limits.quantum_us.1;
+    let is_paced = (limits.quantum_us.0..=limits.quantum_us.1).contains(&fastest);
     let centers: Vec<f64> = modes.iter().map(|mode| mode.center).collect();
     let least_others = least_others(sample, largest.center, &centers, limits);
     if coverage < limits.coverage || others < least_others || !is_paced {
