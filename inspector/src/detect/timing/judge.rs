@@ -184,13 +184,15 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     let all: f64 = modes.iter().map(|mode| mode.share).sum();
     let (coverage, others) = (sample.surely(all), sample.surely(all - largest.share));
     let fastest = modes.iter().map(|mode| mode.center).fold(f64::INFINITY, f64::min);
-    let is_paced = (limits.quantum_us.0..=limits.quantum_us.1).contains(&fastest);
+    let equal: Vec<f64> = modes.iter().filter(|mode| mode.share >= EQUAL).map(|mode| mode.center).collect();
+    let is_grid = equal.len() >= limits.grid_modes && are_multiples(&equal, limits.quantum_us.0);
+    let first = if is_grid { fastest } else { largest.center };
+    let is_paced = fastest >= limits.quantum_us.0 && first <= limits.quantum_us.1;
     let centers: Vec<f64> = modes.iter().map(|mode| mode.center).collect();
     let least_others = least_others(sample, largest.center, &centers, limits);
     if coverage < limits.coverage || others < least_others || !is_paced {
         return None;
     }
-    let equal: Vec<f64> = modes.iter().filter(|mode| mode.share >= EQUAL).map(|mode| mode.center).collect();
     let similar = sample.gaps.get(sample.gaps.len().saturating_sub(SIMILAR)..)?;
     let similarity = similarity::epsilon(similar, EPSILON);
     if !are_apart(&equal, limits.apart) || similarity < limits.similarity {
@@ -198,8 +200,14 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     }
     let symbols: Vec<u8> = sample.gaps.iter().map(|gap| symbol(*gap, &modes, limits.mode_us)).collect();
     let order = Order::of(sample, &symbols);
-    let is_grid = equal.len() >= limits.grid_modes && are_multiples(&equal, limits.quantum_us.0);
-    if !order.is_steady(limits) || (order.ratio < limits.entropy_ratio && !is_grid) {
+    let is_slow = equal.iter().any(|center| *center > limits.quantum_us.1);
+    let least_ratio = match (is_slow, equal.len(), is_grid) {
+        // A fast timer and a slow one take turns by activity, in spells.
+        (true, 2, _) => limits.hump_ratio,
+        (false, _, true) => 0.0,
+        _ => limits.entropy_ratio,
+    };
+    if !order.is_steady(limits) || order.ratio.max(0.0) < least_ratio {
         return None;
     }
     let mut evidence = vec![
@@ -209,7 +217,7 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
         context("modes", modes.len() as f64, "modes"),
         context("largest_mode", largest.center / 1e3, "milliseconds"),
     ];
-    evidence.extend(order.evidence(sample.gaps.len(), limits.entropy_ratio, limits));
+    evidence.extend(order.evidence(sample.gaps.len(), least_ratio, limits));
     Some(verdict(&ALPHABET, coverage, &order, evidence))
 }
 
@@ -221,11 +229,12 @@ fn are_apart(centers: &[f64], apart: f64) -> bool {
 }
 
 /// What share of other gaps it takes: more where they are two, three and more times the most frequent, as those of a
-/// constant stream are that loses packets. Infinite while the gaps are too few to tell that from a sender that skips
+/// constant stream are that loses packets, which never loses two without ever losing one. Infinite while the gaps are too few to tell that from a sender that skips
 /// ticks.
 fn least_others(sample: &Sample, largest: f64, centers: &[f64], limits: &Thresholds) -> f64 {
     let is_multiple = |center: &f64| is_multiple(*center, largest, 2.0 * OFF_GRID) && *center > 0.5 * largest;
-    if centers.len() < 3 || !centers.iter().all(is_multiple) {
+    let is_twice = |center: &f64| (center / largest - 2.0).abs() <= 2.0 * OFF_GRID;
+    if centers.len() < 3 || !centers.iter().all(is_multiple) || !centers.iter().any(is_twice) {
         limits.others
     } else if sample.gaps.len() < limits.slot_gaps {
         f64::INFINITY

@@ -62,9 +62,10 @@ pub struct Thresholds {
     /// from 0.05, to 63 where activity changes; made-up senders that skip ticks, by activity: 12 and more.
     pub regularity: f64,
     /// Modes at multiples of one time, each with a tenth of the gaps, that need not be unpredictable: a text that
-    /// repeats. Base rate: 0.
+    /// repeats; but where one is slower than `quantum_us`. Base rate: 0.
     pub grid_modes: usize,
-    /// The fastest mode is no faster than the first, the largest no slower than the second, microseconds. Timers of 10
+    /// The fastest mode is no faster than the first, the largest no slower than the second, microseconds; of `grid_modes`
+    /// the fastest is no slower. Timers of 10
     /// to 17 ms, and of half a second and more, pace much ordinary software, and their multiples look like an alphabet:
     /// a wireless controller polls after 0.5, 1, 1.5 … s in no order.
     pub quantum_us: (f64, f64),
@@ -78,7 +79,8 @@ pub struct Thresholds {
     pub hump_width: f64,
     /// Ratio of neighbouring humps. Frames shown for two or three turns of a display lie 1.5 apart.
     pub hump_apart: f64,
-    /// As `entropy_ratio`, for humps. Base rate: 0.52 among those with two humps, which are an industrial poll.
+    /// As `entropy_ratio`, for humps and where one of two modes is as slow as ordinary timers: spells of four fast and
+    /// four slow polls have 0.81. Base rate: 0.52 among those with two humps, which are an industrial poll.
     pub hump_ratio: f64,
     /// Gaps that are judged at the earliest for slots: activity of a game at 20 ticks a second changes within 10 to 20 s.
     pub slot_gaps: usize,
@@ -112,6 +114,9 @@ pub struct Thresholds {
     pub resultant: f64,
     /// Distance of the quartiles in periods, at least.
     pub teeth: f64,
+    /// Conditional entropy of the gaps in periods over their entropy, at least. People repeat no times: from 0.9. A cycle
+    /// has 0.
+    pub typed_ratio: f64,
     /// Flows kept. One takes at most 5 KiB.
     pub capacity: usize,
     /// A flow idle for this long is forgotten, nanoseconds.
@@ -150,6 +155,7 @@ impl Default for Thresholds {
             keystrokes: 125,
             resultant: 0.65,
             teeth: 2.5,
+            typed_ratio: 0.6,
             capacity: 2048,
             idle_ns: 120_000_000_000,
         }
