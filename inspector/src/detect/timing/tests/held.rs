@@ -45,15 +45,19 @@ fn bursts(
     gaps
 }
 
+type Draw<T> = fn(&mut Noise) -> T;
+/// Name, packets of a burst, gaps within it, pause after it.
+type Source = (&'static str, Draw<usize>, Draw<f64>, Draw<f64>);
+
 #[test]
 fn bursts_with_pauses_are_silent() {
-    type Draw<T> = fn(&mut Noise) -> T;
-    let few: Draw<usize> = |noise| 1 + (3.0 * noise.next()) as usize;
+    let few: Draw<usize> =
+        |noise| 1 + [noise.chance(0.67), noise.chance(0.5)].iter().take_while(|more| **more).count();
     let any: Draw<usize> = |noise| noise.run(2.0);
     let answered: Draw<f64> = |noise| 8.0 + noise.normal().abs();
     let spread: Draw<f64> = |noise| 2.0 + 8.0 * noise.next();
     let timer: Draw<f64> = |noise| 300.0 * (0.9 + 0.2 * noise.next());
-    let sources: [(&str, Draw<usize>, Draw<f64>, Draw<f64>); 7] = [
+    let sources: [Source; 7] = [
         ("one to three requests, then a random pause", few, answered, |noise| 200.0 + 200.0 * noise.next()),
         ("any number of requests by a timer", any, answered, timer),
         ("any number of paced packets by a timer", any, spread, timer),

@@ -32,8 +32,9 @@ fn timers_of_half_a_second_and_more_are_silent() {
     // So many polls at the one pace, then at the other.
     let modes = |fast: f64, slow: f64, mean: f64| -> Source {
         Box::new(move |noise| {
-            let run =
-                |k: usize, noise: &mut Noise| vec![if k % 2 == 0 { fast } else { slow }; noise.run(mean)];
+            let run = |k: usize, noise: &mut Noise| {
+                vec![if k.is_multiple_of(2) { fast } else { slow }; noise.run(mean)]
+            };
             (0..400).flat_map(|k| run(k, noise)).take(900).collect()
         })
     };
