@@ -4,18 +4,21 @@ use inspector_common::{Anomaly, FlowKey};
 
 use crate::observation::Head;
 
-/// The folded sum of 16-bit words in ones' complement (RFC 1071 §4.1).
+/// The folded sum of 16-bit words in ones' complement (RFC 1071 §4.1). It is the same in either byte order but for the
+/// order of its own bytes (§2 (B)), so it is taken in the machine's, four bytes at a time.
 fn sum(parts: &[&[u8]]) -> u16 {
     let mut total: u64 = 0;
     for part in parts {
-        let (words, odd) = part.as_chunks::<2>();
-        total += words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum::<u64>();
-        total += odd.first().map_or(0, |last| u64::from(*last) << 8);
+        let (words, rest) = part.as_chunks::<4>();
+        total += words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum::<u64>();
+        let mut last = [0; 4];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        total += u64::from(u32::from_ne_bytes(last));
     }
     while total > 0xffff {
         total = (total >> 16) + (total & 0xffff);
     }
-    u16::try_from(total).unwrap_or(u16::MAX)
+    u16::from_be_bytes(u16::try_from(total).unwrap_or(u16::MAX).to_ne_bytes())
 }
 
 /// Whether a packet's network header can be believed: no longer than the frame and, in IPv4, with a checksum that
