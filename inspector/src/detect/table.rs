@@ -89,32 +89,31 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     /// The key's entry, made by `make` if there is none. `None` never happens but for want of a better type.
     pub(crate) fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> Option<&mut V> {
         let place = self.place(&key);
-        let at = match self.find(place, &key) {
-            Some(at) => at,
-            None => self.insert(place, (key, make()))?,
-        };
-        self.entries.get_mut(at)?.as_mut().map(|(_, entry)| entry)
+        if let Some(at) = self.find(place, &key) {
+            return self.entries.get_mut(at)?.as_mut().map(|(_, entry)| entry);
+        }
+        let at = self.room(place)?;
+        Some(&mut self.entries.get_mut(at)?.insert((key, make())).1)
     }
 
-    /// Puts an entry into a set, in place of another if the set is full; where in `entries` it is.
-    fn insert(&mut self, Place { set, tag }: Place, entry: (K, V)) -> Option<usize> {
+    /// Makes room for a new entry in a set, that of another if the set is full; where in `entries` that is.
+    #[inline(never)]
+    fn room(&mut self, Place { set, tag }: Place) -> Option<usize> {
         let empty = self.tags.get(set)?.iter().position(|tag| *tag == 0);
         let way = empty.or_else(|| self.least(set))?;
         let place = self.places.get_mut(set)?.get_mut(way)?;
         if empty.is_some() {
             *place = match self.free.pop() {
                 Some(free) => free,
-                None => u32::try_from(self.entries.len()).ok()?,
+                None => {
+                    self.entries.push(None);
+                    u32::try_from(self.entries.len() - 1).ok()?
+                }
             };
-        }
-        let at = *place as usize;
-        match self.entries.get_mut(at) {
-            Some(old) => *old = Some(entry),
-            None => self.entries.push(Some(entry)),
         }
         *self.tags.get_mut(set)?.get_mut(way)? = tag;
         *self.ranks.get_mut(set)?.get_mut(way)? = (0, 0);
-        Some(at)
+        Some(*place as usize)
     }
 
     /// Which entry of a full set is the least.
