@@ -24,24 +24,18 @@ pub(crate) trait Entry {
 /// Most look-ups are for keys that are not there, entries are large, and there are many tables: what is not in the
 /// cache is what costs. So one byte of each key's hash stands in front, those of a set side by side, and what has
 /// another one need not be touched. Entries lie in the order they came, so that a table takes the memory of what is in
-/// it. And what an entry was worth when it was last asked stands in front, too: as worth and times grow, it is no more
-/// than what the entry is worth now, and only the one that seems to be the least is asked again.
+/// it.
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
     /// By set and slot: a byte of the key's hash with the highest bit set, or 0 where the slot is empty.
     tags: Box<[[u8; WAYS]]>,
     /// By set and slot: the place in `entries`.
     places: Box<[[u32; WAYS]]>,
-    /// By set and slot: what the entry was worth, and when it was last heard of.
-    ranks: Box<[[Rank; WAYS]]>,
     entries: Vec<Option<(K, V)>>,
     /// Places in `entries` that were given up.
     free: Vec<u32>,
     sweep: usize,
 }
-
-/// An entry's worth and the time of its last packet.
-type Rank = (u64, u64);
 
 /// Where a key's hash leads.
 #[derive(Clone, Copy)]
@@ -57,7 +51,6 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
         Self {
             tags: vec![[0; WAYS]; sets].into(),
             places: vec![[0; WAYS]; sets].into(),
-            ranks: vec![[(0, 0); WAYS]; sets].into(),
             entries: Vec::new(),
             free: Vec::new(),
             sweep: 0,
@@ -112,21 +105,17 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
             };
         }
         *self.tags.get_mut(set)?.get_mut(way)? = tag;
-        *self.ranks.get_mut(set)?.get_mut(way)? = (0, 0);
         Some(*place as usize)
     }
 
     /// Which entry of a full set is the least.
-    fn least(&mut self, set: usize) -> Option<usize> {
-        let (places, ranks) = (self.places.get(set)?, self.ranks.get_mut(set)?);
-        loop {
-            let (way, known) = ranks.iter_mut().enumerate().min_by_key(|(_, rank)| **rank)?;
-            let rank = rank(&self.entries, *places.get(way)?);
-            if rank <= *known {
-                return Some(way);
-            }
-            *known = rank;
-        }
+    fn least(&self, set: usize) -> Option<usize> {
+        let places = self.places.get(set)?;
+        let rank = |way: usize| {
+            let (_, entry) = self.entries.get(*places.get(way)? as usize)?.as_ref()?;
+            Some((entry.worth(), entry.last_ns()))
+        };
+        (0..WAYS).min_by_key(|way| rank(*way))
     }
 
     /// All entries, in no order.
@@ -137,17 +126,12 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     /// Drops entries of a part of the table that were idle since `before_ns`.
     pub(crate) fn expire(&mut self, before_ns: u64) {
         let part = self.tags.len().div_ceil(SWEEP_TICKS);
-        let sets = self.tags.iter_mut().zip(&self.places).zip(&mut self.ranks);
-        for ((tags, places), ranks) in sets.skip(self.sweep * part).take(part) {
-            for ((tag, place), known) in tags.iter_mut().zip(places).zip(ranks) {
-                if *tag == 0 || known.1 >= before_ns {
-                    continue;
-                }
-                *known = rank(&self.entries, *place);
-                if known.1 < before_ns
-                    && let Some(entry) = self.entries.get_mut(*place as usize)
-                {
-                    (*entry, *tag) = (None, 0);
+        let sets = self.tags.iter_mut().zip(&self.places);
+        for (tags, places) in sets.skip(self.sweep * part).take(part) {
+            for (tag, place) in tags.iter_mut().zip(places).filter(|(tag, _)| **tag != 0) {
+                let Some(slot) = self.entries.get_mut(*place as usize) else { continue };
+                if slot.as_ref().is_some_and(|(_, entry)| entry.last_ns() < before_ns) {
+                    (*slot, *tag) = (None, 0);
                     self.free.push(*place);
                 }
             }
@@ -159,12 +143,6 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     pub(crate) fn occupancy(&self) -> (usize, usize) {
         (self.entries.len() - self.free.len(), self.tags.len() * WAYS)
     }
-}
-
-/// What the entry at a place is worth now.
-fn rank<K, V: Entry>(entries: &[Option<(K, V)>], place: u32) -> Rank {
-    let entry = entries.get(place as usize).and_then(Option::as_ref);
-    entry.map_or((0, 0), |(_, entry)| (entry.worth(), entry.last_ns()))
 }
 
 #[cfg(test)]
