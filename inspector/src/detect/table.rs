@@ -90,19 +90,17 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     }
 
     /// Makes room for a new entry in a set, that of another if the set is full; where in `entries` that is.
-    #[inline(never)]
     fn room(&mut self, Place { set, tag }: Place) -> Option<usize> {
         let empty = self.tags.get(set)?.iter().position(|tag| *tag == 0);
         let way = empty.or_else(|| self.least(set))?;
         let place = self.places.get_mut(set)?.get_mut(way)?;
         if empty.is_some() {
-            *place = match self.free.pop() {
-                Some(free) => free,
-                None => {
-                    self.entries.push(None);
-                    u32::try_from(self.entries.len() - 1).ok()?
-                }
-            };
+            if let Some(free) = self.free.pop() {
+                *place = free;
+            } else {
+                *place = u32::try_from(self.entries.len()).ok()?;
+                self.entries.push(None);
+            }
         }
         *self.tags.get_mut(set)?.get_mut(way)? = tag;
         Some(*place as usize)
