@@ -49,7 +49,7 @@ impl Engine {
         match event {
             Event::Head(meta, bytes) => {
                 self.advance(meta.time_ns);
-                let head = Head { meta, bytes };
+                let head = Head::new(meta, bytes);
                 let observation = Observation { head, content: dissect::dissect(&head) };
                 self.each(|detector, findings| detector.observe(&observation, findings));
                 let has_excerpts = self.has_excerpts;

@@ -8,6 +8,7 @@
 pub mod aging;
 pub mod analyse;
 pub mod capture;
+mod checksum;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use inspector_common::{Class, FlowKey, FlowRecord, HeadMeta, SeriesEntry};
 
+use crate::checksum::Checks;
 use crate::dissect::payload::Payload;
 use crate::dissect::{dns, icmp};
 
@@ -57,9 +58,19 @@ pub struct Head<'a> {
     pub meta: &'a HeadMeta,
     /// What was captured of the packet, and of what follows it in the frame.
     pub bytes: &'a [u8],
+    /// What its checksums say, which many detectors ask.
+    pub(crate) checks: Checks,
 }
 
 impl<'a> Head<'a> {
+    /// The head of a packet.
+    #[must_use]
+    pub fn new(meta: &'a HeadMeta, bytes: &'a [u8]) -> Self {
+        let mut head = Self { meta, bytes, checks: Checks::default() };
+        head.checks = Checks::of(&head);
+        head
+    }
+
     /// The network header with its options or extension headers, up to the layer 4 header.
     #[must_use]
     pub fn network(&self) -> &'a [u8] {

@@ -1,4 +1,4 @@
-//! A table of bounded size that detectors share: no growth, no rehashing, no long evictions.
+//! A table of bounded size that detectors share: no rehashing, no long evictions.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -21,16 +21,19 @@ pub(crate) trait Entry {
 /// Set-associative: a key's hash picks a set of eight slots. A full set gives up its entry of least worth, the
 /// longest idle among equals, so one that carries evidence stays while others come and go.
 ///
-/// Most look-ups are for keys that are not there, and entries are large. So one byte of each key's hash stands in
-/// front, those of a set side by side: what has another one need not be touched.
+/// Most look-ups are for keys that are not there, entries are large, and there are many tables: what is not in the
+/// cache is what costs. So one byte of each key's hash stands in front, those of a set side by side, and what has
+/// another one need not be touched. Entries lie in the order they came, so that a table takes the memory of what is in
+/// it.
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
     /// By set and slot: a byte of the key's hash with the highest bit set, or 0 where the slot is empty.
     tags: Box<[[u8; WAYS]]>,
-    /// Keys by slot, apart from the entries so that a set's are close together; one of an empty slot is stale.
-    keys: Box<[Option<K>]>,
-    slots: Box<[Option<V>]>,
-    used: usize,
+    /// By set and slot: the place in `entries`.
+    places: Box<[[u32; WAYS]]>,
+    entries: Vec<Option<(K, V)>>,
+    /// Places in `entries` that were given up.
+    free: Vec<u32>,
     sweep: usize,
 }
 
@@ -45,12 +48,11 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     /// A table of at least `capacity` entries, rounded up to a power of two of sets.
     pub(crate) fn new(capacity: usize) -> Self {
         let sets = capacity.div_ceil(WAYS).next_power_of_two();
-        let slots = sets * WAYS;
         Self {
             tags: vec![[0; WAYS]; sets].into(),
-            keys: vec![None; slots].into(),
-            slots: (0..slots).map(|_| None).collect(),
-            used: 0,
+            places: vec![[0; WAYS]; sets].into(),
+            entries: Vec::new(),
+            free: Vec::new(),
             sweep: 0,
         }
     }
@@ -63,60 +65,72 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
         Place { set, tag: tag | 0x80 }
     }
 
-    /// Which slot the key is in.
+    /// Where in `entries` the key's is.
     fn find(&self, Place { set, tag }: Place, key: &K) -> Option<usize> {
-        let tags = self.tags.get(set)?;
-        let keys = self.keys.get(set * WAYS..)?;
-        let way = tags.iter().zip(keys).position(|(its, k)| *its == tag && k.as_ref() == Some(key))?;
-        Some(set * WAYS + way)
+        let (tags, places) = (self.tags.get(set)?, self.places.get(set)?);
+        let alike = tags.iter().zip(places).filter(|(its, _)| **its == tag);
+        let mut at = alike.map(|(_, place)| *place as usize);
+        at.find(|at| matches!(self.entries.get(*at), Some(Some((its, _))) if its == key))
     }
 
     /// The key's entry, if it is there.
     pub(crate) fn get(&mut self, key: &K) -> Option<&mut V> {
-        let slot = self.find(self.place(key), key)?;
-        self.slots.get_mut(slot)?.as_mut()
+        let at = self.find(self.place(key), key)?;
+        self.entries.get_mut(at)?.as_mut().map(|(_, entry)| entry)
     }
 
     /// The key's entry, made by `make` if there is none. `None` never happens but for want of a better type.
     pub(crate) fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> Option<&mut V> {
         let place = self.place(&key);
-        if let Some(slot) = self.find(place, &key) {
-            return self.slots.get_mut(slot)?.as_mut();
+        if let Some(at) = self.find(place, &key) {
+            return self.entries.get_mut(at)?.as_mut().map(|(_, entry)| entry);
         }
-        let way = self.room(place.set)?;
-        let slot = place.set * WAYS + way;
-        let tag = self.tags.get_mut(place.set)?.get_mut(way)?;
-        self.used += usize::from(*tag == 0);
-        *tag = place.tag;
-        *self.keys.get_mut(slot)? = Some(key);
-        Some(self.slots.get_mut(slot)?.insert(make()))
+        let at = self.room(place)?;
+        Some(&mut self.entries.get_mut(at)?.insert((key, make())).1)
     }
 
-    /// Which slot of a set a new key gets.
-    fn room(&self, set: usize) -> Option<usize> {
-        if let Some(empty) = self.tags.get(set)?.iter().position(|tag| *tag == 0) {
-            return Some(empty);
+    /// Makes room for a new entry in a set, that of another if the set is full; where in `entries` that is.
+    fn room(&mut self, Place { set, tag }: Place) -> Option<usize> {
+        let empty = self.tags.get(set)?.iter().position(|tag| *tag == 0);
+        let way = empty.or_else(|| self.least(set))?;
+        let place = self.places.get_mut(set)?.get_mut(way)?;
+        if empty.is_some() {
+            if let Some(free) = self.free.pop() {
+                *place = free;
+            } else {
+                *place = u32::try_from(self.entries.len()).ok()?;
+                self.entries.push(None);
+            }
         }
-        let slots = self.slots.get(set * WAYS..(set + 1) * WAYS)?;
-        let rank = |slot: &Option<V>| slot.as_ref().map(|v| (v.worth(), v.last_ns()));
-        (0..WAYS).min_by_key(|&way| slots.get(way).and_then(rank))
+        *self.tags.get_mut(set)?.get_mut(way)? = tag;
+        Some(*place as usize)
+    }
+
+    /// Which entry of a full set is the least.
+    fn least(&self, set: usize) -> Option<usize> {
+        let places = self.places.get(set)?;
+        let rank = |way: usize| {
+            let (_, entry) = self.entries.get(*places.get(way)? as usize)?.as_ref()?;
+            Some((entry.worth(), entry.last_ns()))
+        };
+        (0..WAYS).min_by_key(|way| rank(*way))
     }
 
     /// All entries, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.keys.iter().zip(&self.slots).filter_map(|(key, slot)| key.as_ref().zip(slot.as_ref()))
+        self.entries.iter().flatten().map(|(key, entry)| (key, entry))
     }
 
     /// Drops entries of a part of the table that were idle since `before_ns`.
     pub(crate) fn expire(&mut self, before_ns: u64) {
         let part = self.tags.len().div_ceil(SWEEP_TICKS);
-        let first = self.sweep * part;
-        for (set, tags) in self.tags.iter_mut().enumerate().skip(first).take(part) {
-            for (way, tag) in tags.iter_mut().enumerate().filter(|(_, tag)| **tag != 0) {
-                let Some(slot) = self.slots.get_mut(set * WAYS + way) else { continue };
-                if slot.as_ref().is_some_and(|v| v.last_ns() < before_ns) {
+        let sets = self.tags.iter_mut().zip(&self.places);
+        for (tags, places) in sets.skip(self.sweep * part).take(part) {
+            for (tag, place) in tags.iter_mut().zip(places).filter(|(tag, _)| **tag != 0) {
+                let Some(slot) = self.entries.get_mut(*place as usize) else { continue };
+                if slot.as_ref().is_some_and(|(_, entry)| entry.last_ns() < before_ns) {
                     (*slot, *tag) = (None, 0);
-                    self.used -= 1;
+                    self.free.push(*place);
                 }
             }
         }
@@ -125,7 +139,7 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
 
     /// Entries in use, and room for them.
     pub(crate) fn occupancy(&self) -> (usize, usize) {
-        (self.used, self.slots.len())
+        (self.entries.len() - self.free.len(), self.tags.len() * WAYS)
     }
 }
 
@@ -160,5 +174,35 @@ mod tests {
             table.expire(u64::MAX);
         }
         assert_eq!(table.occupancy().0, 0);
+    }
+
+    #[test]
+    fn what_grew_since_it_came_stays_and_what_is_least_now_goes() {
+        let mut table = Table::new(WAYS);
+        for key in 0..8 {
+            table.entry(key, || Item(0));
+        }
+        for round in 1..100 {
+            for key in 0..8 {
+                *table.get(&key).unwrap() = Item(8 * round + key);
+            }
+            table.entry(100, || Item(0));
+            assert!(table.get(&0).is_none(), "the longest idle");
+            assert!((1..8).all(|key| table.get(&key).is_some()));
+            table.entry(0, || Item(0));
+            assert!(table.get(&100).is_none(), "idle all along");
+            table.expire(0);
+            assert_eq!(table.occupancy(), (8, 8));
+        }
+        table.get(&3).unwrap().0 = 5_000;
+        for _ in 0..SWEEP_TICKS {
+            table.expire(5_000);
+        }
+        assert_eq!(table.occupancy(), (1, 8));
+        assert_eq!(table.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [3]);
+        for key in 4..11 {
+            table.entry(key, || Item(0));
+        }
+        assert_eq!((table.occupancy(), table.iter().count()), ((8, 8), 8));
     }
 }

@@ -72,7 +72,7 @@ impl<D: Detector> Wire<D> {
         let Self { detector, findings, .. } = self;
         self.replay.packet(&frame, start, Origin::new(1, Direction::Ingress), self.now_ns, &mut |event| {
             if let Event::Head(meta, bytes) = event {
-                let head = Head { meta, bytes };
+                let head = Head::new(meta, bytes);
                 let content = dissect::dissect(&head);
                 detector.observe(&Observation { head, content }, findings);
             }

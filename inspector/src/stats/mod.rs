@@ -9,4 +9,5 @@ pub mod schedule;
 pub mod share;
 pub mod similarity;
 pub mod spread;
+pub mod threshold;
 pub mod von_neumann;

@@ -91,7 +91,7 @@ fn connect(detector: &mut Beacon, client: u8, ports: (u16, u16), call: Call, fla
     let mut findings = Vec::new();
     let mut meta = meta(6, client, ports, ns(call.0));
     meta.tcp_flags = flag::SYN;
-    let head = Head { meta: &meta, bytes: &[] };
+    let head = Head::new(&meta, &[]);
     detector.observe(&Observation { head, content: Content::Opaque }, &mut findings);
     for (key, payload_bytes, tcp_flags) in
         [(meta.key, call.1, flags[0]), (meta.key.reversed(), call.2, flags[1])]
@@ -312,7 +312,7 @@ fn pings_by_a_timer_are_monitoring_and_pings_with_jitter_are_not() {
             let bytes = [8, 0, 0, 0, 0, 7, 0, 1, b'a', b'b'];
             let mut meta = meta;
             (meta.class, meta.ip_len) = (Class::IcmpEcho as u8, 10);
-            let head = Head { meta: &meta, bytes: &bytes };
+            let head = Head::new(&meta, &bytes);
             let message = crate::dissect::icmp::Message::parse(&head).unwrap();
             detector.observe(&Observation { head, content: Content::Icmp(message) }, &mut found);
         }
@@ -332,7 +332,7 @@ fn requests_in_one_connection_are_calls_of_their_own_size() {
         let mut meta = meta(6, 1, (4000, 80), ns(*now));
         (meta.reasons, meta.l4_header_len, meta.ip_len) =
             (reason::MESSAGE, 0, u32::try_from(request.len()).unwrap());
-        let head = Head { meta: &meta, bytes: request };
+        let head = Head::new(&meta, request);
         detector.observe(&Observation { head, content: Content::Opaque }, &mut found);
         for (key, bytes) in [(meta.key, 300), (meta.key.reversed(), 500)] {
             let record =

@@ -91,7 +91,7 @@ impl Bench {
         let mut bytes = vec![0; 8];
         bytes.extend(payload);
         bytes.truncate(inspector_common::head::HEAD_MAX);
-        let head = Head { meta: &meta, bytes: &bytes };
+        let head = Head::new(&meta, &bytes);
         let observation = Observation { head, content: dissect(&head) };
         self.detector.observe(&observation, &mut self.findings);
     }

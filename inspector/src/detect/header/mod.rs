@@ -1,22 +1,33 @@
 //! What the detectors of header fields share: who sends to whom, alphabets, switching fields, findings.
 
 mod alphabet;
-mod checksum;
 mod switching;
 
 pub(super) use alphabet::Alphabet;
-pub(super) use checksum::{has_right_header, has_right_segment, is_segment, is_sound};
 pub(super) use switching::{Counts, Flows, Switching, field};
 
 use inspector_common::FlowKey;
 
+pub(super) use crate::checksum::{has_right_header, is_segment};
+
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
+use crate::observation::Head;
 
 /// Pairs kept by each of the detectors of header fields, entries of about 1 KiB, and up to 4 KiB with full alphabets.
 pub(super) const PAIRS: usize = 4096;
 
 /// Idle pairs and flows are forgotten after this, nanoseconds.
 pub(super) const IDLE_NS: u64 = 3_600_000_000_000;
+
+/// Whether a packet's network header can be believed, see [`crate::checksum`].
+pub(super) const fn is_sound(head: &Head<'_>) -> bool {
+    head.checks.is_sound
+}
+
+/// Whether a TCP segment's checksum is right, where that can be told, see [`crate::checksum`].
+pub(super) const fn has_right_segment(head: &Head<'_>) -> Option<bool> {
+    head.checks.has_right_segment
+}
 
 /// One direction between two hosts, over one IP protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

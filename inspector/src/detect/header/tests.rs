@@ -27,7 +27,7 @@ fn alerts(frames: &[Vec<u8>]) -> BTreeSet<&'static str> {
         for detector in &mut detectors {
             match event {
                 Event::Head(meta, bytes) => {
-                    let head = Head { meta, bytes };
+                    let head = Head::new(meta, bytes);
                     let content = dissect(&head);
                     detector.observe(&Observation { head, content }, &mut findings);
                 }

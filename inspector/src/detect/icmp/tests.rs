@@ -92,7 +92,7 @@ fn observe_cut(detector: &mut IcmpPayload, sent: &Sent, captured: usize, finding
     meta.captured = u16::try_from(bytes.len()).unwrap();
     meta.l4_header_len = 8;
     meta.class = class(sent.kind) as u8;
-    let head = Head { meta: &meta, bytes };
+    let head = Head::new(&meta, bytes);
     detector.observe(&Observation { head, content: dissect::dissect(&head) }, findings);
     detector.tick(sent.at);
 }
@@ -399,7 +399,7 @@ fn nonces_of_node_information_queries_are_silent() {
         meta.ip_len = 32;
         meta.l4_header_len = 8;
         meta.class = Class::Icmpv6Other as u8;
-        let head = Head { meta: &meta, bytes: &bytes };
+        let head = Head::new(&meta, &bytes);
         detector.observe(&Observation { head, content: dissect::dissect(&head) }, &mut found);
     }
     assert!(found.is_empty(), "{:?}", found.first());
@@ -674,7 +674,7 @@ fn floods_of_pairs_stay_within_capacity_and_do_not_push_out_evidence() {
             meta.class = Class::IcmpEcho as u8;
             meta.ip_len = 8;
             meta.l4_header_len = 8;
-            let head = Head { meta: &meta, bytes: &[8, 0, 0, 0, 0, 1, 0, 1] };
+            let head = Head::new(&meta, &[8, 0, 0, 0, 0, 1, 0, 1]);
             detector.observe(&Observation { head, content: dissect::dissect(&head) }, &mut vec![]);
             let (used, capacity) = detector.occupancy();
             assert!(used <= capacity && capacity == 64, "{used} of {capacity}");
@@ -712,7 +712,7 @@ fn any_head_is_survived() {
         meta.wire_len = u32::MAX;
         meta.l4_header_len = 8;
         meta.class = classes[usize::try_from(random.next() % 6).unwrap()] as u8;
-        let head = Head { meta: &meta, bytes: &bytes };
+        let head = Head::new(&meta, &bytes);
         detector.observe(&Observation { head, content: dissect::dissect(&head) }, &mut vec![]);
         if random.next().is_multiple_of(100) {
             detector.tick(random.next());

@@ -46,7 +46,7 @@ fn feed(sent: &[Sent<'_>]) -> Vec<Finding> {
         meta.ip_len = u32::try_from(bytes.len()).unwrap() + 1;
         (meta.reasons, meta.tcp_flags, meta.ttl) = (packet.reasons, packet.flags, packet.ttl);
         (meta.time_ns, meta.ip_id) = (packet.at_ns, packet.id);
-        let head = Head { meta: &meta, bytes: &bytes };
+        let head = Head::new(&meta, &bytes);
         detector.observe(&Observation { head, content: Content::Opaque }, &mut findings);
     }
     findings
@@ -127,7 +127,7 @@ fn a_segment_that_its_receiver_drops_for_its_length_or_checksum_contradicts_noth
     let mut meta = HeadMeta::zeroed();
     (meta.key.protocol, meta.l4_offset, meta.l4_header_len) = (6, 20, 20);
     meta.ip_len = u32::try_from(bytes.len()).unwrap();
-    let sound = |meta: &HeadMeta, bytes: &[u8]| Segment::of(&Head { meta, bytes }).unwrap().is_sound;
+    let sound = |meta: &HeadMeta, bytes: &[u8]| Segment::of(&Head::new(meta, bytes)).unwrap().is_sound;
     assert!(!sound(&meta, &bytes), "no checksum");
     // By an independent sum: protocol, length and the words of the segment, folded and inverted.
     let mut sum = 6 + u32::try_from(bytes.len() - 20).unwrap();
@@ -179,7 +179,7 @@ fn two_different_answers_to_one_query_are_an_observation_and_to_two_queries_noth
             if message.is_response() {
                 meta.key = meta.key.reversed();
             }
-            let head = Head { meta: &meta, bytes: &[] };
+            let head = Head::new(&meta, &[]);
             detector.observe(&Observation { head, content: Content::Dns(message) }, &mut findings);
         }
         findings.into_iter().map(|finding| finding.severity).collect::<Vec<_>>()

@@ -48,7 +48,7 @@ impl Line {
         let Self { detector, findings, .. } = self;
         let mut sink = |event: Event<'_>| match event {
             Event::Head(meta, bytes) => {
-                let head = Head { meta, bytes };
+                let head = Head::new(meta, bytes);
                 let content = dissect::dissect(&head);
                 detector.observe(&Observation { head, content }, findings);
             }

@@ -2,7 +2,7 @@
 
 use inspector_common::FlowKey;
 
-use super::{NAME, Thresholds, keystrokes};
+use super::{NAME, Thresholds, delays, keystrokes};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 use crate::stats::humps::{self, Hump};
 use crate::stats::modes::{self, Mode};
@@ -36,7 +36,7 @@ const EQUAL: f64 = 0.1;
 /// Longest patterns of the conditional entropy: of 1,024 symbols of two values most of five occur again.
 const PATTERN: usize = 5;
 /// Symbol of gaps in no mode.
-const NO_MODE: u8 = u8::MAX;
+pub(super) const NO_MODE: u8 = u8::MAX;
 /// Gaps in a window whose spread is compared with that of others, and gaps that similarity is measured on.
 const WINDOW: usize = 50;
 const SIMILAR: usize = 250;
@@ -48,7 +48,7 @@ const TRIED: usize = 512;
 /// Distance from a multiple that is none, as a part of the slot.
 const OFF_GRID: f64 = 0.05;
 /// Shares are stated as they surely are.
-const SURELY: &str = "ratio, 99.9 % sure";
+pub(super) const SURELY: &str = "ratio, 99.9 % sure";
 
 /// What a sample amounts to.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Sample {
         self.sorted.get(place).copied().unwrap_or(0.0)
     }
 
-    fn surely(&self, share: f64) -> f64 {
+    pub(super) fn surely(&self, share: f64) -> f64 {
         share::at_least(share, self.gaps.len(), SURE)
     }
 }
@@ -119,6 +119,7 @@ pub(super) fn judge(gaps_us: &[u32], protocol: u8, limits: &Thresholds) -> Optio
         let largest = humps.first()?.share;
         let found = sharp(&sample, limits)
             .or_else(|| broad(&sample, &humps, limits))
+            .or_else(|| delays::judge(&sample, limits))
             .or_else(|| if 1.0 - largest >= limits.slot_others { slots(&sample, limits) } else { None });
         if found.is_some() {
             return found;
@@ -128,15 +129,15 @@ pub(super) fn judge(gaps_us: &[u32], protocol: u8, limits: &Thresholds) -> Optio
 }
 
 /// Whether the symbols follow each other as a message does, and go on as they began.
-struct Order {
+pub(super) struct Order {
     first: f64,
     conditional: f64,
-    ratio: f64,
+    pub(super) ratio: f64,
     regularity: f64,
 }
 
 impl Order {
-    fn of(sample: &Sample, symbols: &[u8]) -> Self {
+    pub(super) fn of(sample: &Sample, symbols: &[u8]) -> Self {
         // Gaps in no mode are noise between the symbols, and pauses.
         let known = sample.gaps.iter().zip(symbols).filter(|(_, symbol)| **symbol != NO_MODE);
         let (gaps, symbols): (Vec<f64>, Vec<u8>) = known.unzip();
@@ -146,11 +147,11 @@ impl Order {
         Self { first, conditional, ratio: conditional / first.max(f64::EPSILON), regularity }
     }
 
-    fn is_steady(&self, limits: &Thresholds) -> bool {
+    pub(super) fn is_steady(&self, limits: &Thresholds) -> bool {
         self.regularity <= limits.regularity
     }
 
-    fn evidence(&self, gaps: usize, least_ratio: f64, limits: &Thresholds) -> [Evidence; 4] {
+    pub(super) fn evidence(&self, gaps: usize, least_ratio: f64, limits: &Thresholds) -> [Evidence; 4] {
         [
             measured("conditional_entropy_ratio", self.ratio, least_ratio, "ratio"),
             measured("regularity", self.regularity, limits.regularity, "ratio"),
@@ -160,7 +161,12 @@ impl Order {
     }
 }
 
-fn verdict(signature: &'static Signature, fit: f64, order: &Order, evidence: Vec<Evidence>) -> Verdict {
+pub(super) fn verdict(
+    signature: &'static Signature,
+    fit: f64,
+    order: &Order,
+    evidence: Vec<Evidence>,
+) -> Verdict {
     let score = 0.6 + 0.35 * fit.min(1.0) * order.ratio.clamp(0.5, 1.0);
     Verdict { signature, severity: Severity::Medium, score, evidence, bits: order.conditional.max(0.1) }
 }
@@ -178,13 +184,15 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     let all: f64 = modes.iter().map(|mode| mode.share).sum();
     let (coverage, others) = (sample.surely(all), sample.surely(all - largest.share));
     let fastest = modes.iter().map(|mode| mode.center).fold(f64::INFINITY, f64::min);
-    let is_paced = fastest >= limits.quantum_us.0 && largest.center <= limits.quantum_us.1;
+    let equal: Vec<f64> = modes.iter().filter(|mode| mode.share >= EQUAL).map(|mode| mode.center).collect();
+    let is_grid = equal.len() >= limits.grid_modes && are_multiples(&equal, limits.quantum_us.0);
+    let first = if is_grid { fastest } else { largest.center };
+    let is_paced = fastest >= limits.quantum_us.0 && first <= limits.quantum_us.1;
     let centers: Vec<f64> = modes.iter().map(|mode| mode.center).collect();
     let least_others = least_others(sample, largest.center, &centers, limits);
     if coverage < limits.coverage || others < least_others || !is_paced {
         return None;
     }
-    let equal: Vec<f64> = modes.iter().filter(|mode| mode.share >= EQUAL).map(|mode| mode.center).collect();
     let similar = sample.gaps.get(sample.gaps.len().saturating_sub(SIMILAR)..)?;
     let similarity = similarity::epsilon(similar, EPSILON);
     if !are_apart(&equal, limits.apart) || similarity < limits.similarity {
@@ -192,8 +200,14 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     }
     let symbols: Vec<u8> = sample.gaps.iter().map(|gap| symbol(*gap, &modes, limits.mode_us)).collect();
     let order = Order::of(sample, &symbols);
-    let is_grid = equal.len() >= limits.grid_modes && are_multiples(&equal, limits.quantum_us.0);
-    if !order.is_steady(limits) || (order.ratio < limits.entropy_ratio && !is_grid) {
+    let is_slow = equal.iter().any(|center| *center > limits.quantum_us.1);
+    let least_ratio = match (is_slow, equal.len(), is_grid) {
+        // A fast timer and a slow one take turns by activity, in spells.
+        (true, 2, _) => limits.hump_ratio,
+        (false, _, true) => 0.0,
+        _ => limits.entropy_ratio,
+    };
+    if !order.is_steady(limits) || order.ratio.max(0.0) < least_ratio {
         return None;
     }
     let mut evidence = vec![
@@ -203,7 +217,7 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
         context("modes", modes.len() as f64, "modes"),
         context("largest_mode", largest.center / 1e3, "milliseconds"),
     ];
-    evidence.extend(order.evidence(sample.gaps.len(), limits.entropy_ratio, limits));
+    evidence.extend(order.evidence(sample.gaps.len(), least_ratio, limits));
     Some(verdict(&ALPHABET, coverage, &order, evidence))
 }
 
@@ -215,11 +229,12 @@ fn are_apart(centers: &[f64], apart: f64) -> bool {
 }
 
 /// What share of other gaps it takes: more where they are two, three and more times the most frequent, as those of a
-/// constant stream are that loses packets. Infinite while the gaps are too few to tell that from a sender that skips
+/// constant stream are that loses packets, which never loses two without ever losing one. Infinite while the gaps are too few to tell that from a sender that skips
 /// ticks.
 fn least_others(sample: &Sample, largest: f64, centers: &[f64], limits: &Thresholds) -> f64 {
     let is_multiple = |center: &f64| is_multiple(*center, largest, 2.0 * OFF_GRID) && *center > 0.5 * largest;
-    if centers.len() < 3 || !centers.iter().all(is_multiple) {
+    let is_twice = |center: &f64| (center / largest - 2.0).abs() <= 2.0 * OFF_GRID;
+    if centers.len() < 3 || !centers.iter().all(is_multiple) || !centers.iter().any(is_twice) {
         limits.others
     } else if sample.gaps.len() < limits.slot_gaps {
         f64::INFINITY

@@ -1,6 +1,6 @@
 //! Keystrokes that fall on a grid: JitterBug.
 
-use super::judge::{Sample, Verdict, context, measured};
+use super::judge::{Order, Sample, Verdict, context, measured};
 use super::{NAME, Thresholds};
 use crate::findings::{Severity, Signature};
 use crate::stats::{modes, resultant};
@@ -29,6 +29,9 @@ const PERIOD_STEP: f64 = 1.003;
 /// Windows' timer (15.6 ms) and a display's frames (16.7 ms), by which remote desktops send.
 const CLOCKS_US: [std::ops::Range<f64>; 2] = [7_750.0..8_250.0, 15_100.0..17_200.0];
 
+/// Periods in a gap that are told from each other: more than twice of any period's in the usual gaps.
+const TEETH: u8 = 250;
+
 /// Gaps as broad as those of people that nevertheless are multiples of one time.
 pub(super) fn judge(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     let typed = Sample::of(sample.gaps.iter().copied().filter(|gap| KEYSTROKE_US.contains(gap)));
@@ -53,6 +56,13 @@ pub(super) fn judge(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     if length < limits.resultant || spread < limits.teeth {
         return None;
     }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    let teeth: Vec<u8> =
+        typed.gaps.iter().map(|gap| (gap / period).round().clamp(0.0, f64::from(TEETH)) as u8).collect();
+    let order = Order::of(&typed, &teeth);
+    if order.ratio < limits.typed_ratio {
+        return None;
+    }
     let is_clock = CLOCKS_US.iter().any(|clock| clock.contains(&period));
     Some(Verdict {
         signature: &COMB,
@@ -61,6 +71,7 @@ pub(super) fn judge(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
         evidence: vec![
             measured("resultant_length", length, limits.resultant, "ratio"),
             measured("spread", spread, limits.teeth, "periods"),
+            measured("conditional_entropy_ratio", order.ratio, limits.typed_ratio, "ratio"),
             context("period", period / 1e3, "milliseconds"),
             measured("gaps", typed.gaps.len() as f64, limits.keystrokes as f64, "packets"),
         ],

@@ -4,7 +4,8 @@
 //! nothing between them, or multiples of a slot. Its symbols follow each other as the message does, not as a
 //! machine's cycle, and go on as they began, where activity comes and goes. Media, games and polling have one mode, or
 //! several that take turns in a pattern, or change with what happens; people and queues have no modes ([`judge`]).
-//! Keystrokes that a device delays fall on a grid ([`keystrokes`]).
+//! Packets that are held back or let pass leave a void between the gaps of both ([`delays`]). Keystrokes that a device
+//! delays fall on a grid ([`keystrokes`]).
 //!
 //! Blurred modes at multiples of the shortest are an observation only: round trips look the same.
 //!
@@ -13,6 +14,7 @@
 //! that flips an even coin at each tick of 18 ms and more for a minute, which is what the channel does; a made-up game
 //! at 20 ticks, with activity that changes each 10 s, was in 11 of 40 runs.
 
+mod delays;
 mod judge;
 mod keystrokes;
 
@@ -60,9 +62,10 @@ pub struct Thresholds {
     /// from 0.05, to 63 where activity changes; made-up senders that skip ticks, by activity: 12 and more.
     pub regularity: f64,
     /// Modes at multiples of one time, each with a tenth of the gaps, that need not be unpredictable: a text that
-    /// repeats. Base rate: 0.
+    /// repeats; but where one is slower than `quantum_us`. Base rate: 0.
     pub grid_modes: usize,
-    /// The fastest mode is no faster than the first, the largest no slower than the second, microseconds. Timers of 10
+    /// The fastest mode is no faster than the first, the largest no slower than the second, microseconds; of `grid_modes`
+    /// the fastest is no slower. Timers of 10
     /// to 17 ms, and of half a second and more, pace much ordinary software, and their multiples look like an alphabet:
     /// a wireless controller polls after 0.5, 1, 1.5 … s in no order.
     pub quantum_us: (f64, f64),
@@ -76,7 +79,8 @@ pub struct Thresholds {
     pub hump_width: f64,
     /// Ratio of neighbouring humps. Frames shown for two or three turns of a display lie 1.5 apart.
     pub hump_apart: f64,
-    /// As `entropy_ratio`, for humps. Base rate: 0.52 among those with two humps, which are an industrial poll.
+    /// As `entropy_ratio`, for humps and where one of two modes is as slow as ordinary timers: spells of four fast and
+    /// four slow polls have 0.81. Base rate: 0.52 among those with two humps, which are an industrial poll.
     pub hump_ratio: f64,
     /// Gaps that are judged at the earliest for slots: activity of a game at 20 ticks a second changes within 10 to 20 s.
     pub slot_gaps: usize,
@@ -88,6 +92,20 @@ pub struct Thresholds {
     /// Share of the gaps that are not as many slots long as most are, at least. On and off with equal chance: 0.5. A
     /// constant stream that loses 30 %: 0.3.
     pub slot_others: f64,
+    /// Thresholds around which gaps are looked for, microseconds: above what round trips and pacing make of bursts, and
+    /// up to where ordinary timers begin.
+    pub void_us: (f64, f64),
+    /// How many times shorter than a threshold short gaps are, and how many times longer long ones may be: what is left
+    /// of a natural gap modulo the threshold, and jitter.
+    pub void: (f64, f64),
+    /// Share of each kind of gaps. Base rate: exponential gaps have at most 0.27 of long ones.
+    pub void_share: f64,
+    /// Share of both, at least. Base rate: 0.57 for a call; the message's clock leaves out up to a tenth where the cover
+    /// is as slow as the channel.
+    pub void_coverage: f64,
+    /// Median deviation of the long gaps over their median, at least: a timer's are alike, to its jitter of ±10 %. Evenly
+    /// spread from the threshold to twice of it: 0.17.
+    pub void_width: f64,
     /// Keystrokes that are judged at the earliest. A resultant of 0.65 in 125 has a chance of e^-52 at one period, by
     /// Rayleigh, and e^-46 at the best of 600.
     pub keystrokes: usize,
@@ -96,6 +114,9 @@ pub struct Thresholds {
     pub resultant: f64,
     /// Distance of the quartiles in periods, at least.
     pub teeth: f64,
+    /// Conditional entropy of the gaps in periods over their entropy, at least. People repeat no times: from 0.9. A cycle
+    /// has 0.
+    pub typed_ratio: f64,
     /// Flows kept. One takes at most 5 KiB.
     pub capacity: usize,
     /// A flow idle for this long is forgotten, nanoseconds.
@@ -126,9 +147,15 @@ impl Default for Thresholds {
             slot_us: (18_000.0, 200_000.0),
             slot_fit: 0.7,
             slot_others: 0.37,
+            void_us: (60_000.0, 500_000.0),
+            void: (5.0, 2.1),
+            void_share: 0.3,
+            void_coverage: 0.8,
+            void_width: 0.07,
             keystrokes: 125,
             resultant: 0.65,
             teeth: 2.5,
+            typed_ratio: 0.6,
             capacity: 2048,
             idle_ns: 120_000_000_000,
         }

@@ -1,5 +1,8 @@
 //! Channels that must be found, and paced traffic that must not.
 
+mod held;
+mod long;
+
 use bytemuck::Zeroable as _;
 
 use super::*;

@@ -32,7 +32,7 @@ fn head(protocol: u8, header_len: u8, payload: &[u8]) -> (HeadMeta, Vec<u8>) {
 
 fn dissected(protocol: u8, payload: &[u8]) -> &'static str {
     let (meta, bytes) = head(protocol, if protocol == UDP { 8 } else { 20 }, payload);
-    match dissect(&Head { meta: &meta, bytes: &bytes }) {
+    match dissect(&Head::new(&meta, &bytes)) {
         Content::Dns(_) => "dns",
         Content::NotDns => "not dns",
         _ => "opaque",
@@ -168,5 +168,5 @@ fn long_messages_and_first_fragments_are_dns() {
     assert_eq!(meta.ip_len, 48);
     bytes[4..6].copy_from_slice(&200_u16.to_be_bytes());
     meta.ip_len = 48;
-    assert!(matches!(dissect(&Head { meta: &meta, bytes: &bytes }), Content::Dns(m) if m.len == 192));
+    assert!(matches!(dissect(&Head::new(&meta, &bytes)), Content::Dns(m) if m.len == 192));
 }

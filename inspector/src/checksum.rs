@@ -4,23 +4,44 @@ use inspector_common::{Anomaly, FlowKey};
 
 use crate::observation::Head;
 
-/// The folded sum of 16-bit words in ones' complement (RFC 1071 §4.1).
+/// The folded sum of 16-bit words in ones' complement (RFC 1071 §4.1). It is the same in either byte order but for the
+/// order of its own bytes (§2 (B)), so it is taken in the machine's, four bytes at a time.
 fn sum(parts: &[&[u8]]) -> u16 {
     let mut total: u64 = 0;
     for part in parts {
-        let (words, odd) = part.as_chunks::<2>();
-        total += words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum::<u64>();
-        total += odd.first().map_or(0, |last| u64::from(*last) << 8);
+        let (words, rest) = part.as_chunks::<4>();
+        total += words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum::<u64>();
+        let mut last = [0; 4];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        total += u64::from(u32::from_ne_bytes(last));
     }
     while total > 0xffff {
         total = (total >> 16) + (total & 0xffff);
     }
-    u16::try_from(total).unwrap_or(u16::MAX)
+    u16::from_be_bytes(u16::try_from(total).unwrap_or(u16::MAX).to_ne_bytes())
+}
+
+/// What a head's checksums say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Checks {
+    /// Whether the network header can be believed.
+    pub(crate) is_sound: bool,
+    /// Whether a TCP segment's checksum is right, where that can be told.
+    pub(crate) has_right_segment: Option<bool>,
+}
+
+impl Checks {
+    /// Of a head.
+    pub(crate) fn of(head: &Head<'_>) -> Self {
+        let is_tcp = head.meta.key.protocol == 6;
+        let has_right_segment = if is_tcp { has_right_segment(head) } else { None };
+        Self { is_sound: is_sound(head), has_right_segment }
+    }
 }
 
 /// Whether a packet's network header can be believed: no longer than the frame and, in IPv4, with a checksum that
 /// is right, or left to the card.
-pub(in crate::detect) fn is_sound(head: &Head<'_>) -> bool {
+fn is_sound(head: &Head<'_>) -> bool {
     let is_long = head.meta.anomalies & 1 << Anomaly::IpLength as u32 != 0;
     let header = head.network();
     let is_right = || sum(&[header]) == 0xffff || header.get(10..12) == Some(&[0, 0]);
@@ -28,14 +49,14 @@ pub(in crate::detect) fn is_sound(head: &Head<'_>) -> bool {
 }
 
 /// Whether a whole IPv4 header was captured and its checksum is there and right.
-pub(in crate::detect) fn has_right_header(head: &Head<'_>) -> bool {
+pub(crate) fn has_right_header(head: &Head<'_>) -> bool {
     let header = head.network();
     header.len() >= 20 && header.get(10..12) != Some(&[0, 0]) && sum(&[header]) == 0xffff
 }
 
 /// Whether bytes behind the IPv4 header are a TCP segment, UDP datagram or ICMP message by their checksum, which is
 /// computed with this length.
-pub(in crate::detect) fn is_segment(key: &FlowKey, protocol: u8, length: u32, segment: &[u8]) -> bool {
+pub(crate) fn is_segment(key: &FlowKey, protocol: u8, length: u32, segment: &[u8]) -> bool {
     let pseudo = [&key.src[12..], &key.dst[12..], &length.to_be_bytes(), &[0, protocol]];
     let [src, dst, length, protocol] = pseudo;
     match protocol[1] {
@@ -51,7 +72,7 @@ pub(in crate::detect) fn is_segment(key: &FlowKey, protocol: u8, length: u32, se
 
 /// Whether a TCP segment's checksum is right. `None` where that can't be told: the segment was not captured whole, or
 /// the field has the sum of the pseudo-header that a stack leaves to the card to complete.
-pub(in crate::detect) fn has_right_segment(head: &Head<'_>) -> Option<bool> {
+fn has_right_segment(head: &Head<'_>) -> Option<bool> {
     let segment = head.segment();
     let length = head.meta.l4_len();
     if u32::try_from(segment.len()) != Ok(length) {
@@ -64,7 +85,7 @@ pub(in crate::detect) fn has_right_segment(head: &Head<'_>) -> Option<bool> {
     let [src, dst, length, protocol] = pseudo;
     let partial = sum(&[src, dst, length, protocol]);
     let stored = segment.get(16..18).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
-    let is_right = sum(&[src, dst, length, protocol, segment]) == 0xffff;
+    let is_right = sum(&[&partial.to_be_bytes(), segment]) == 0xffff;
     (is_right || stored != Some(partial)).then_some(is_right)
 }
 
