@@ -128,10 +128,9 @@ fn low_zeros(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Fi
     let ids = &state.identifications;
     let low_zeros = ids.low_zeros();
     let share = f64::from(low_zeros) / ids.nonzero.max(1) as f64;
-    let is_counter = f64::from(ids.backwards) < f64::from(low_zeros) * 0.05 || ids.backwards < 3;
     if low_zeros < limits.low_zeros
         || share < limits.low_zero_share
-        || is_counter
+        || ids.count_in_high_bytes()
         || state.damaged * 8 > low_zeros
         || !state.gates[8].opens(low_zeros)
     {
