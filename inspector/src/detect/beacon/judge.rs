@@ -44,9 +44,6 @@ const SERVICES: &[u16] = &[
     9200, 10050, 10051, 27017,
 ];
 
-/// Distance from the median that jitter has at most, as a part of it.
-const NEAR: f64 = 0.45;
-
 /// What a rhythm amounts to.
 #[derive(Debug)]
 pub(super) struct Verdict {
@@ -75,6 +72,9 @@ impl Verdict {
         Finding { signature, subject, severity, score, evidence, estimated_bytes, traffic, tool: None }
     }
 }
+
+/// Distance from the median that jitter has at most, as a part of it.
+const NEAR: f64 = 0.45;
 
 /// How regular the calls are.
 struct Regularity {
