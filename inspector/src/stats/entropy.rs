@@ -1,11 +1,12 @@
 //! First-order and conditional entropy of a sequence of symbols.
 
-use std::collections::HashMap;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 /// Shannon entropy of the patterns of `len` consecutive symbols, bits: −Σ p log2 p. 0 where there is none.
 #[must_use]
 pub fn of_patterns(symbols: &[u8], len: usize) -> f64 {
-    let mut counts: HashMap<&[u8], u32> = HashMap::new();
+    let mut counts: HashMap<&[u8], u32, FixedState> = HashMap::default();
     for pattern in symbols.windows(len.max(1)) {
         *counts.entry(pattern).or_default() += 1;
     }
@@ -27,7 +28,7 @@ pub fn corrected_conditional(symbols: &[u8], longest: usize) -> f64 {
 }
 
 fn unique_share(symbols: &[u8], len: usize) -> f64 {
-    let mut counts: HashMap<&[u8], u32> = HashMap::new();
+    let mut counts: HashMap<&[u8], u32, FixedState> = HashMap::default();
     for pattern in symbols.windows(len) {
         *counts.entry(pattern).or_default() += 1;
     }

@@ -1,5 +1,6 @@
 //! Statistics of series, one a file: formula, reference, and a value from elsewhere in its test.
 
+pub mod dispersion;
 pub mod entropy;
 pub mod humps;
 pub mod modes;

@@ -80,6 +80,9 @@ impl Verdict {
     }
 }
 
+/// Distance from the median that jitter has at most, as a part of it.
+const NEAR: f64 = 0.45;
+
 /// How regular the calls are.
 struct Regularity {
     spread: Spread,
@@ -97,10 +100,9 @@ struct Regularity {
 
 impl Regularity {
     fn is_jittered(&self, limits: &Thresholds) -> bool {
-        self.jitter >= limits.jitter
-            && self.lopsided <= limits.lopsided
-            && self.evenness <= limits.evenness
-            && self.is_wait
+        let is_own = self.jitter >= limits.jitter
+            || (self.jitter > limits.timer && self.spread.mad >= limits.jitter_s);
+        is_own && self.lopsided <= limits.lopsided && self.evenness <= limits.evenness && self.is_wait
     }
 
     fn is_timer(&self, limits: &Thresholds) -> bool {
@@ -125,7 +127,7 @@ fn regularity(rhythm: &Rhythm, limits: &Thresholds) -> Option<Regularity> {
     }
     let spread = Spread::of(&intervals)?;
     let jitter = spread.mad / spread.median.max(f64::EPSILON);
-    let is_near = |interval: &&f64| (**interval - spread.median).abs() <= 0.45 * spread.median;
+    let is_near = |interval: &&f64| (**interval - spread.median).abs() <= NEAR * spread.median;
     let bounded = intervals.iter().filter(is_near).count() as f64 / intervals.len() as f64;
     let most = intervals.iter().copied().fold(spread.median, f64::max) - spread.median;
     let least = spread.median - intervals.iter().copied().fold(spread.median, f64::min);
@@ -208,6 +210,9 @@ fn verdict(regular: &Regularity, is_alert: bool) -> Verdict {
     Verdict { signature: &BEACON, severity, score, evidence: regular.evidence.clone() }
 }
 
+/// Bytes by which answers that say the same may differ: an ECDSA signature in DER has 70 to 72, and each side one.
+const ALIKE_BYTES: u64 = 8;
+
 /// Whether the client says something else each time, and the server nearly always the same, but for a few longer
 /// answers: orders. What polls asks the same and gets what is new; what reports is never told more.
 fn steered(done: &[Call], limits: &Thresholds) -> Option<[Evidence; 3]> {
@@ -215,7 +220,8 @@ fn steered(done: &[Call], limits: &Thresholds) -> Option<[Evidence; 3]> {
     let share = |is: &dyn Fn(&Call) -> bool| {
         done.iter().filter(|call| is(call)).count() as f64 / done.len().max(1) as f64
     };
-    let (told_nothing, told) = (share(&|call| call.got == idle), share(&|call| call.got > idle));
+    let told_nothing = share(&|call| call.got.abs_diff(idle) <= ALIKE_BYTES);
+    let told = share(&|call| call.got > idle + ALIKE_BYTES);
     let mut reports: Vec<u64> = done.iter().map(|call| call.sent).collect();
     reports.sort_unstable();
     reports.dedup();
@@ -237,8 +243,9 @@ fn most_frequent(values: impl Iterator<Item = u64>) -> Option<u64> {
     sorted.chunk_by(|a, b| a == b).max_by_key(|run| run.len()).and_then(|run| run.first().copied())
 }
 
-/// Connections at equal intervals that the server takes and the client never goes on with. Health checks that stop there
-/// reset what they asked for; scanners don't come back by a timer.
+/// Connections at equal intervals, or more at about equal ones, that the server takes and the client never goes on with.
+/// Health checks that stop there reset what they asked for, whom the server's answer doesn't reach asks again from the same
+/// port, and scanners don't come back by a timer.
 fn half_open(rhythm: &Rhythm, done: &[Call], limits: &Thresholds) -> Option<Verdict> {
     let intervals = rhythm.intervals();
     if intervals.len() < limits.half_open || !done.iter().all(Call::is_half_open) {
@@ -247,12 +254,13 @@ fn half_open(rhythm: &Rhythm, done: &[Call], limits: &Thresholds) -> Option<Verd
     let spread = Spread::of(&intervals)?;
     let off = |interval: &f64| (interval - spread.median).abs() / spread.median.max(f64::EPSILON);
     let furthest = intervals.iter().map(off).fold(0.0, f64::max);
-    if spread.median < limits.interval_s || furthest > limits.timer {
+    let most = if intervals.len() < limits.half_open_jittered { limits.timer } else { NEAR };
+    if spread.median < limits.interval_s || furthest > most {
         return None;
     }
     let evidence = vec![
         measured("interval", spread.median, Some(limits.interval_s), "seconds"),
-        measured("furthest_interval", furthest, Some(limits.timer), "ratio"),
+        measured("furthest_interval", furthest, Some(most), "ratio"),
         measured("connections_not_taken_up", done.len() as f64, Some(limits.half_open as f64), "calls"),
     ];
     Some(Verdict { signature: &HALF_OPEN, severity: Severity::Medium, score: 0.6, evidence })

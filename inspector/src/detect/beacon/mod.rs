@@ -56,7 +56,10 @@ pub struct Thresholds {
     /// Median absolute deviation over the median from which on intervals are jittered. ±5 % spread evenly has
     /// 0.025. Base rate: 0.003 for polling by timer.
     pub jitter: f64,
-    /// The same, above which there is no interval. ±40 % spread evenly has 0.2; exponential gaps 0.7.
+    /// Median absolute deviation of intervals that are more than a timer's, from which on they are jittered, too, seconds:
+    /// ±3 % of a minute have 0.9. Base rate: 0.25 for a loop that looks once a second whether it is time.
+    pub jitter_s: f64,
+    /// The same as `jitter`, above which there is no interval. ±40 % spread evenly has 0.2; exponential gaps 0.7.
     pub widest: f64,
     /// The same, below which intervals are a timer's.
     pub timer: f64,
@@ -85,6 +88,8 @@ pub struct Thresholds {
     /// Intervals from which on connections that are not taken up are judged. Their least and largest lie within
     /// `timer` of the median. Base rate: 0 of the corpus.
     pub half_open: usize,
+    /// The same, where they lie within 45 % of the median. Base rate: 0.
+    pub half_open_jittered: usize,
     /// Clients that call a destination before it counts as common, and the share of all clients that they make up.
     /// RITA lowers its score at half of the hosts, too.
     pub callers: f64,
@@ -108,6 +113,7 @@ impl Default for Thresholds {
             span_ns: 480 * SECOND,
             interval_s: 5.0,
             jitter: 0.02,
+            jitter_s: 0.5,
             widest: 0.25,
             timer: 0.01,
             skew: 0.4,
@@ -120,6 +126,7 @@ impl Default for Thresholds {
             idle_answers: 0.8,
             reports: 5.0,
             half_open: 4,
+            half_open_jittered: 10,
             callers: 5.0,
             common: 0.5,
             allowed: Vec::new(),

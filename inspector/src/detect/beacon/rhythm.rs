@@ -21,7 +21,7 @@ pub(super) struct Call {
     pub(super) begin_ns: i64,
     pub(super) sent: u64,
     pub(super) got: u64,
-    /// TCP flags of all that each side sent.
+    /// TCP flags of all that each side sent; none of a client whose SYN is repeated.
     pub(super) client_flags: u8,
     pub(super) server_flags: u8,
     /// Whether nobody watched between the call before and this one.
@@ -144,7 +144,8 @@ impl Rhythm {
             self.traffic.packets_to_server += record.packets * u64::from(call.sent == 0);
             let sent = record.payload_bytes.saturating_sub(self.base[0]);
             self.traffic.bytes_to_server += sent.saturating_sub(call.sent);
-            (call.sent, call.client_flags) = (sent, record.tcp_flags);
+            let is_repeated = record.tcp_flags == flag::SYN && record.packets > 1;
+            (call.sent, call.client_flags) = (sent, if is_repeated { 0 } else { record.tcp_flags });
         } else {
             self.traffic.packets_to_client += record.packets * u64::from(call.got == 0);
             let got = record.payload_bytes.saturating_sub(self.base[1]);

@@ -1,5 +1,7 @@
 //! Beacons that must be found, and polling, browsing and retries that must not.
 
+mod variants;
+
 use bytemuck::Zeroable as _;
 use inspector_common::{Class, FlowRecord, HeadMeta};
 
@@ -88,6 +90,18 @@ fn meta(protocol: u8, client: u8, ports: (u16, u16), now_ns: u64) -> HeadMeta {
 
 /// One connection of a client: SYN, and what both sides have carried in the end.
 fn connect(detector: &mut Beacon, client: u8, ports: (u16, u16), call: Call, flags: [u8; 2]) -> Vec<Finding> {
+    connect_by(detector, client, ports, call, flags, if flags[0] == flag::SYN { 1 } else { 4 })
+}
+
+/// As [`connect`], with so many packets of each side.
+fn connect_by(
+    detector: &mut Beacon,
+    client: u8,
+    ports: (u16, u16),
+    call: Call,
+    flags: [u8; 2],
+    packets: u64,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut meta = meta(6, client, ports, ns(call.0));
     meta.tcp_flags = flag::SYN;
@@ -96,7 +110,7 @@ fn connect(detector: &mut Beacon, client: u8, ports: (u16, u16), call: Call, fla
     for (key, payload_bytes, tcp_flags) in
         [(meta.key, call.1, flags[0]), (meta.key.reversed(), call.2, flags[1])]
     {
-        let record = FlowRecord { payload_bytes, packets: 4, tcp_flags, ..FlowRecord::zeroed() };
+        let record = FlowRecord { payload_bytes, packets, tcp_flags, ..FlowRecord::zeroed() };
         detector.flow(&FlowUpdate { key: &key, record: &record, is_final: false }, &mut findings);
     }
     findings

@@ -7,7 +7,7 @@ use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 use crate::stats::humps::{self, Hump};
 use crate::stats::modes::{self, Mode};
 use crate::stats::share::{self, SURE};
-use crate::stats::{entropy, regularity, resultant, similarity};
+use crate::stats::{dispersion, entropy, regularity, resultant, similarity};
 
 static ALPHABET: Signature = Signature {
     id: 9_106_000,
@@ -134,6 +134,7 @@ pub(super) struct Order {
     conditional: f64,
     pub(super) ratio: f64,
     regularity: f64,
+    dispersion: f64,
 }
 
 impl Order {
@@ -144,7 +145,15 @@ impl Order {
         let first = entropy::of_patterns(&symbols, 1);
         let conditional = entropy::corrected_conditional(&symbols, PATTERN);
         let regularity = regularity::of_windows(&gaps, WINDOW);
-        Self { first, conditional, ratio: conditional / first.max(f64::EPSILON), regularity }
+        let most = most_frequent(&symbols);
+        let is_most: Vec<bool> = symbols.iter().map(|symbol| Some(*symbol) == most).collect();
+        let dispersion = dispersion::of_windows(&is_most, WINDOW / 2);
+        Self { first, conditional, ratio: conditional / first.max(f64::EPSILON), regularity, dispersion }
+    }
+
+    /// Whether the most frequent symbol is as frequent throughout, as by the flip of one coin.
+    fn is_even(&self, limits: &Thresholds) -> bool {
+        self.dispersion <= limits.dispersion
     }
 
     pub(super) fn is_steady(&self, limits: &Thresholds) -> bool {
@@ -159,6 +168,16 @@ impl Order {
             measured("gaps", gaps as f64, limits.gaps as f64, "packets"),
         ]
     }
+}
+
+fn most_frequent(symbols: &[u8]) -> Option<u8> {
+    let mut counts = [0u32; 256];
+    for symbol in symbols {
+        if let Some(count) = counts.get_mut(usize::from(*symbol)) {
+            *count += 1;
+        }
+    }
+    (0..=u8::MAX).zip(counts).max_by_key(|(_, count)| *count).map(|(symbol, _)| symbol)
 }
 
 pub(super) fn verdict(
@@ -189,7 +208,8 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     let first = if is_grid { fastest } else { largest.center };
     let is_paced = fastest >= limits.quantum_us.0 && first <= limits.quantum_us.1;
     let centers: Vec<f64> = modes.iter().map(|mode| mode.center).collect();
-    let least_others = least_others(sample, largest.center, &centers, limits);
+    let are_skips = are_skips(largest.center, &centers);
+    let least_others = least_others(sample, are_skips, limits);
     if coverage < limits.coverage || others < least_others || !is_paced {
         return None;
     }
@@ -207,7 +227,8 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
         (false, _, true) => 0.0,
         _ => limits.entropy_ratio,
     };
-    if !order.is_steady(limits) || order.ratio.max(0.0) < least_ratio {
+    if !order.is_steady(limits) || order.ratio.max(0.0) < least_ratio || (are_skips && !order.is_even(limits))
+    {
         return None;
     }
     let mut evidence = vec![
@@ -228,18 +249,20 @@ fn are_apart(centers: &[f64], apart: f64) -> bool {
     matches!(centers.as_slice(), [a, b, ..] if b / a >= apart)
 }
 
-/// What share of other gaps it takes: more where they are two, three and more times the most frequent, as those of a
-/// constant stream are that loses packets, which never loses two without ever losing one. Infinite while the gaps are too few to tell that from a sender that skips
-/// ticks.
-fn least_others(sample: &Sample, largest: f64, centers: &[f64], limits: &Thresholds) -> f64 {
+/// Whether all gaps are once, twice and more times the most frequent: those of a constant stream that loses packets, which
+/// never loses two without ever losing one, or of a sender that skips ticks.
+fn are_skips(largest: f64, centers: &[f64]) -> bool {
     let is_multiple = |center: &f64| is_multiple(*center, largest, 2.0 * OFF_GRID) && *center > 0.5 * largest;
     let is_twice = |center: &f64| (center / largest - 2.0).abs() <= 2.0 * OFF_GRID;
-    if centers.len() < 3 || !centers.iter().all(is_multiple) || !centers.iter().any(is_twice) {
-        limits.others
-    } else if sample.gaps.len() < limits.slot_gaps {
-        f64::INFINITY
-    } else {
-        limits.slot_others
+    centers.len() >= 3 && centers.iter().all(is_multiple) && centers.iter().any(is_twice)
+}
+
+/// What share of other gaps it takes: more of skips, and infinite while gaps are too few to tell.
+fn least_others(sample: &Sample, are_skips: bool, limits: &Thresholds) -> f64 {
+    match are_skips {
+        false => limits.others,
+        true if sample.gaps.len() < limits.slot_gaps => f64::INFINITY,
+        true => limits.slot_others,
     }
 }
 
@@ -272,7 +295,8 @@ fn broad(sample: &Sample, humps: &[Hump], limits: &Thresholds) -> Option<Verdict
     let is_paced = *centers.first()? >= limits.quantum_us.0 && largest.center <= limits.quantum_us.1;
     let is_apart = centers.windows(2).all(|pair| are_apart(pair, limits.hump_apart));
     let widest = humps.iter().map(|hump| hump.width).fold(0.0, f64::max);
-    let least_others = least_others(sample, largest.center, &centers, limits);
+    let are_skips = are_skips(largest.center, &centers);
+    let least_others = least_others(sample, are_skips, limits);
     if humps.len() > limits.humps || coverage < limits.hump_coverage || others < least_others {
         return None;
     }
@@ -286,7 +310,8 @@ fn broad(sample: &Sample, humps: &[Hump], limits: &Thresholds) -> Option<Verdict
         .map(|gap| in_hump(gap).and_then(|at| u8::try_from(at).ok()).unwrap_or(NO_MODE))
         .collect();
     let order = Order::of(sample, &symbols);
-    if order.ratio < limits.hump_ratio || !order.is_steady(limits) {
+    let is_even = !are_skips || order.is_even(limits);
+    if order.ratio < limits.hump_ratio || !order.is_steady(limits) || !is_even {
         return None;
     }
     let mut evidence = vec![
@@ -338,7 +363,7 @@ fn slots(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     {
         return None;
     }
-    if !order.is_steady(limits) {
+    if !order.is_steady(limits) || !order.is_even(limits) {
         return None;
     }
     let mut evidence = vec![
