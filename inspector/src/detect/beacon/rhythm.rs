@@ -142,13 +142,13 @@ impl Rhythm {
         let Some(call) = self.calls.last_mut() else { return };
         if to_server {
             self.traffic.packets_to_server += record.packets * u64::from(call.sent == 0);
-            let sent = record.payload_bytes.saturating_sub(self.base[0]);
+            let sent = said(record).saturating_sub(self.base[0]);
             self.traffic.bytes_to_server += sent.saturating_sub(call.sent);
             let is_repeated = record.tcp_flags == flag::SYN && record.packets > 1;
             (call.sent, call.client_flags) = (sent, if is_repeated { 0 } else { record.tcp_flags });
         } else {
             self.traffic.packets_to_client += record.packets * u64::from(call.got == 0);
-            let got = record.payload_bytes.saturating_sub(self.base[1]);
+            let got = said(record).saturating_sub(self.base[1]);
             self.traffic.bytes_to_client += got.saturating_sub(call.got);
             (call.got, call.server_flags) = (got, record.tcp_flags);
         }
@@ -176,5 +176,34 @@ impl Rhythm {
         let (first, last) = (self.calls.first(), self.calls.last());
         let span = first.zip(last).map_or(0, |(first, last)| last.begin_ns.saturating_sub(first.begin_ns));
         u64::try_from(span).unwrap_or(0)
+    }
+}
+
+/// Bytes of payload that a side has sent. Where some came again or are missing, in TCP, as its sequence numbers have it: what
+/// networks repeat and lose says nothing of what was said.
+fn said(record: &FlowRecord) -> u64 {
+    if record.retransmissions == 0 && record.sequence_gaps == 0 {
+        return record.payload_bytes;
+    }
+    let of_flags = |bit: u8| u32::from(record.tcp_flags & bit != 0);
+    let numbers = record.next_seq.wrapping_sub(record.first_seq);
+    let bytes = numbers.wrapping_sub(of_flags(flag::SYN) + of_flags(flag::FIN));
+    // They wrap, and a reset's or a keep-alive's may be before the first.
+    if record.payload_bytes < 1 << 31 && bytes < 1 << 31 { bytes.into() } else { record.payload_bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytemuck::Zeroable as _;
+
+    #[test]
+    fn what_came_again_or_is_missing_was_said_once() {
+        let tcp_flags = flag::SYN | flag::ACK | flag::FIN;
+        let (first_seq, next_seq) = (u32::MAX - 99, 402);
+        let whole = FlowRecord { tcp_flags, first_seq, next_seq, payload_bytes: 500, ..FlowRecord::zeroed() };
+        assert_eq!(said(&whole), 500);
+        assert_eq!(said(&FlowRecord { retransmissions: 1, payload_bytes: 1000, ..whole }), 500);
+        assert_eq!(said(&FlowRecord { sequence_gaps: 1, payload_bytes: 100, ..whole }), 500);
     }
 }
