@@ -4,11 +4,12 @@
 mod layout;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use aya::maps::{Array, Map, MapData, ProgramArray};
+use aya::programs::XdpMode;
 use aya::programs::{Program, ProgramError, ProgramFd, TestRun as _, TestRunAttrs, TestRunOptions};
-use aya::programs::{TestRunResult, XdpMode};
 use aya::{Ebpf, include_bytes_aligned};
 use inspector::dataplane::Hook;
 
@@ -32,6 +33,13 @@ struct Group {
     first: u32,
     count: u32,
     frame: Vec<u8>,
+}
+
+/// What came of one system call.
+struct Run {
+    packets: u32,
+    /// Mean a packet; `None` if a signal cut the run short.
+    duration: Option<Duration>,
 }
 
 /// A pacing program and what it runs through.
@@ -130,13 +138,13 @@ impl Pace {
     /// Runs once through all packets, `at_once` in each system call, with something between the calls. Gives
     /// nanoseconds a packet.
     ///
-    /// It is the kernel's own clock around the runs, as their mean in whole nanoseconds, rounded down.
+    /// It is the kernel's own clock around the runs, as their mean in whole nanoseconds, rounded down. Calls that a
+    /// signal cut short are not timed; their packets are run nevertheless.
     pub fn pass(&mut self, at_once: u32, mut between: impl FnMut()) -> Result<f64, Failure> {
         let mut total = 0.0;
-        let mut packets = 0;
+        let mut timed = 0;
         for number in 0..self.groups.len() {
             let (first, mut left) = (self.groups[number].first, self.groups[number].count);
-            packets += left;
             if self.groups.len() > 1 {
                 self.set(|state| state[state::NEXT] = first)?;
             }
@@ -147,13 +155,17 @@ impl Pace {
                     repeat: count,
                     ..TestRunOptions::new()
                 };
-                let result = self.run(options).or_failed("running the pacing program")?;
-                total += (result.duration.as_secs_f64() * 1e9 + 0.5) * f64::from(count);
-                left -= count;
+                let run = self.run("running the pacing program", count, options)?;
+                if let Some(duration) = run.duration {
+                    total += (duration.as_secs_f64() * 1e9 + 0.5) * f64::from(count);
+                    timed += count;
+                }
+                left -= run.packets;
                 between();
             }
         }
-        Ok(total / f64::from(packets))
+        // The last call is never cut short: what a signal cuts off is left for another call.
+        Ok(total / f64::from(timed))
     }
 
     /// Sends packets at a rate (in one a second) for some time, in bursts of 20 ms, or as fast as may be. Gives how
@@ -171,8 +183,7 @@ impl Pace {
                 attrs: TestRunAttrs::new().xdp_live_frames(64),
                 ..TestRunOptions::new()
             };
-            self.run(options).or_failed("sending live frames (Linux 5.18 on)")?;
-            sent += repeat;
+            sent += self.run("sending live frames (Linux 5.18 on)", repeat, options)?.packets;
             tick += 1;
             if rate.is_some() {
                 std::thread::sleep((TICK * tick).saturating_sub(begun.elapsed()));
@@ -181,17 +192,31 @@ impl Pace {
         Ok(sent)
     }
 
-    fn run(&self, options: TestRunOptions<'_>) -> Result<TestRunResult, ProgramError> {
-        match self.ebpf.program(self.program) {
+    /// Runs the program `count` times, as the options say too, or until a signal comes in between.
+    fn run(&self, what: &'static str, count: u32, options: TestRunOptions<'_>) -> Result<Run, Failure> {
+        let before = self.state(state::RUNS)?;
+        let result = match self.ebpf.program(self.program) {
             Some(Program::Xdp(program)) => program.test_run(options),
             Some(Program::SchedClassifier(program)) => program.test_run(options),
             _ => Err(ProgramError::NotLoaded),
+        };
+        match result {
+            Ok(result) => Ok(Run { packets: count, duration: Some(result.duration) }),
+            // The kernel doesn't say how many times it ran the program before.
+            Err(ProgramError::SyscallError(error)) if error.io_error.kind() == ErrorKind::Interrupted => {
+                Ok(Run { packets: self.state(state::RUNS)?.wrapping_sub(before), duration: None })
+            }
+            Err(error) => Err(error).or_failed(what),
         }
     }
 
     /// How many runs did not get to the program that was aimed at.
     pub fn missed(&self) -> Result<u32, Failure> {
-        Ok(self.state.get(&0, 0).or_failed("reading the run's state")?[state::MISSED])
+        self.state(state::MISSED)
+    }
+
+    fn state(&self, place: usize) -> Result<u32, Failure> {
+        Ok(self.state.get(&0, 0).or_failed("reading the run's state")?[place])
     }
 
     fn set(&mut self, change: impl FnOnce(&mut [u32; STATE])) -> Result<(), Failure> {

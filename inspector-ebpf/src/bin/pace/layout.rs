@@ -15,7 +15,7 @@ pub(crate) const LONGEST: usize = 2_040;
 pub(crate) const SLOT: usize = 2_048;
 
 /// Native `u32`s of the state. The last is for the pacing programs alone.
-pub(crate) const STATE: usize = 6;
+pub(crate) const STATE: usize = 7;
 
 /// Places in the state.
 pub(crate) mod state {
@@ -29,4 +29,6 @@ pub(crate) mod state {
     pub(crate) const MISSED: usize = 3;
     /// Interface that `emit` sends to.
     pub(crate) const OUT: usize = 4;
+    /// Runs so far, modulo 2^32.
+    pub(crate) const RUNS: usize = 5;
 }

@@ -59,6 +59,7 @@ fn place<H: Hook>(hook: &H) -> Option<&'static mut [u32; STATE]> {
     let run = unsafe { &mut *RUN.get_ptr_mut(0)? };
     let number = run[state::NEXT];
     run[state::NEXT] = if number + 1 < run[state::COUNT] { number + 1 } else { 0 };
+    run[state::RUNS] = run[state::RUNS].wrapping_add(1);
     // Taken back by whoever gets where it wants to go.
     run[state::MISSED] += 1;
     let slot = PACKETS.get(number)?;

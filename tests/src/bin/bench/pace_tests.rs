@@ -1,10 +1,14 @@
 //! That every packet gets to the program under test, as it is.
 
+use std::process::{Child, Command};
+
 use inspector::dataplane::Hook;
 use inspector::replay::Replay;
 use inspector_common::{Account, Control, Direction, Origin, SliceFrame, Start, Tally};
 use inspector_tests::lab::{Namespace, missing};
 use inspector_tests::skip;
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::pace::Pace;
 use crate::{cost, packets, place, scenario};
@@ -74,4 +78,58 @@ fn floods_are_of_new_flows() {
     };
     assert!(known(false) > 4_000);
     assert!(known(true) < 100);
+}
+
+/// Sends the calling thread one signal after the other until it is dropped.
+struct Signals(Child);
+
+impl Signals {
+    fn begin() -> Self {
+        let thread = std::fs::read_link("/proc/thread-self").expect("Linux has it");
+        let number = thread.file_name().expect("it ends in the thread's number");
+        let script = "while kill -USR1 \"$1\"; do :; done";
+        let child = Command::new("sh").args(["-c", script, "sh"]).arg(number).spawn();
+        Self(child.expect("a shell can be started"))
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).expect("the shell can be ended");
+    }
+}
+
+#[test]
+fn signals_cost_no_packet_and_repeat_none() {
+    const PASSES: u32 = 30;
+    const FRAMES: u32 = 9_000;
+    if let Some(reason) = missing(&[]) {
+        return skip("signals_cost_no_packet_and_repeat_none", &reason);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime can be had");
+    let _entered = runtime.enter();
+    let _handler = signal(SignalKind::user_defined1()).expect("the signal can be handled");
+    let namespace = namespace();
+    let frames = packets::frames(&packets::mix(1, 0));
+    for hook in [Hook::XdpFrags, Hook::Xdp, Hook::Tc] {
+        let seen = place::alone(Some(&namespace), || {
+            let (trial, subjects) = cost::load_all(&scenario::ALL[0])?;
+            let subject = subjects.iter().find(|subject| subject.hook == hook).expect("the kernel takes it");
+            let mut pace = Pace::load(hook, "idle0")?;
+            pace.fill(&frames[..FRAMES as usize], false)?;
+            pace.aim(&subject.fd)?;
+            let (mut undisturbed, mut calls) = (0, 0);
+            pace.pass(FRAMES, || undisturbed += 1)?;
+            let _signals = Signals::begin();
+            for _ in 0..PASSES {
+                pace.pass(FRAMES, || calls += 1)?;
+            }
+            assert_eq!(pace.missed()?, 0);
+            assert!(calls > PASSES * undisturbed, "{hook:?}: no signal came between in {calls} calls");
+            Ok(trial.account().expect("the counters can be read").seen)
+        });
+        let seen = seen.unwrap_or_else(|error| panic!("{hook:?}: {error}"));
+        assert_eq!(seen, u64::from((PASSES + 1) * FRAMES), "{hook:?}");
+    }
 }
