@@ -13,6 +13,7 @@
 //! [`Allowed`] is nothing.
 
 mod allowed;
+mod cadence;
 mod judge;
 mod prevalence;
 mod rhythm;
@@ -59,6 +60,12 @@ pub struct Thresholds {
     /// Median absolute deviation of intervals that are more than a timer's, from which on they are jittered, too, seconds:
     /// ±3 % of a minute have 0.9. Base rate: 0.25 for a loop that looks once a second whether it is time.
     pub jitter_s: f64,
+    /// The same two, where the intervals are `faint_intervals`, ratio and seconds: ±2 % of 10 s have 0.01 and 0.1. Base rate: a
+    /// radio that sleeps keeps answers back by up to 0.3 s (three beacons of 102.4 ms), evenly, and a program that waits
+    /// from answer to call has 0.075 s of them.
+    pub faint: (f64, f64),
+    /// Intervals from which on fainter jitter is told from a network's, and looks are rarer.
+    pub faint_intervals: usize,
     /// The same as `jitter`, above which there is no interval. ±40 % spread evenly has 0.2; exponential gaps 0.7.
     pub widest: f64,
     /// The same, below which intervals are a timer's.
@@ -68,18 +75,30 @@ pub struct Thresholds {
     /// How many times further the longest interval is from the median than the shortest, or the other way round.
     /// Spread evenly: about 1. A timer behind work of exponential length: 4.7 in 30.
     pub lopsided: f64,
-    /// Distance of the extremes over that of the quartiles at most. Spread evenly: 2. Normal: 3 and more, and 15 % of
-    /// made-up ones below this at some call of an hour; without this bound all.
-    pub evenness: f64,
+    /// Range over deviation ([`crate::stats::range`]), at least and most. Three values: 2.45. Spread evenly: 3.46, and below
+    /// this in 85 % of samples of 30. Normal ones below this at some look in an hour: 6 %; without this bound all.
+    pub evenness: (f64, f64),
+    /// What is taken from the most of it for few intervals, over their number.
+    pub evenness_chance: f64,
+    /// Distance of von Neumann's ratio ([`crate::stats::von_neumann`]) of the intervals from 2 at most, times the square root
+    /// of their number. Intervals that are drawn one by one: 2 with a deviation of 2. A schedule with a random delay has 3.
+    pub memory_chance: f64,
     /// Drift from a schedule ([`crate::stats::schedule`]) at least. Schedules with a random delay: 0.5, and 1 % above
     /// this with 30 intervals. 4 % of waits fall short of it then, and 1 % of 60.
     pub waits: f64,
-    /// Share of the intervals within 45 % of the median. Base rate: 0.4 for browsing.
+    /// Share of the intervals within 45 % of the median, or explained by lost calls, work in between or a break
+    /// ([`cadence`]). Base rate: 0.4 for browsing.
     pub bounded: f64,
+    /// Share of the intervals that are two or more because calls are lost, at most: of more, nothing is known.
+    pub missed: f64,
     /// Bytes that a call sends and gets at most, as median: beacons that idle ask little and get little.
     pub call_bytes: f64,
-    /// Deviation of bytes sent over their median at most. Base rate: 0.4 for browsing.
+    /// Deviation of bytes sent over their median at most, where intervals are fewer than `padded_intervals`. Base rate: 0.4 for
+    /// browsing.
     pub size_spread: f64,
+    /// Intervals that tell by themselves, whatever the sizes. Base rate: of made-up normal waits 1 % of 60 pass at one look, 11 %
+    /// of 30.
+    pub padded_intervals: usize,
     /// Share of answers of one length, for a steered timer, at least. Base rate: 1 for a status poll, which asks the
     /// same each time too; 0.02 for a poll of news.
     pub idle_answers: f64,
@@ -114,15 +133,21 @@ impl Default for Thresholds {
             interval_s: 5.0,
             jitter: 0.02,
             jitter_s: 0.5,
+            faint: (0.007, 0.08),
+            faint_intervals: 100,
             widest: 0.25,
             timer: 0.01,
             skew: 0.4,
             lopsided: 2.0,
-            evenness: 2.4,
+            evenness: (2.8, 3.7),
+            evenness_chance: 6.0,
+            memory_chance: 5.0,
             waits: 0.8,
             bounded: 0.95,
+            missed: 0.2,
             call_bytes: 8192.0,
             size_spread: 0.1,
+            padded_intervals: 60,
             idle_answers: 0.8,
             reports: 5.0,
             half_open: 4,
