@@ -48,7 +48,7 @@ const SERVICES: &[u16] = &[
 ];
 
 /// Whether ordinary services listen on a port: exporters of metrics, health checks and applications take 8000 to 9999.
-fn is_service(port: u16) -> bool {
+pub(super) fn is_service(port: u16) -> bool {
     matches!(port, 8000..=9999) || SERVICES.contains(&port)
 }
 
@@ -103,13 +103,12 @@ impl Regularity {
     /// as evenly spread.
     fn is_jittered(&self, rhythm: &Rhythm, limits: &Thresholds) -> bool {
         let Self { cadence: Cadence { waits, spread, .. }, jitter, .. } = self;
-        let is_own = *jitter >= limits.jitter
-            || (*jitter > limits.timer && spread.mad >= limits.jitter_s)
-            || (*jitter >= limits.faint.0
-                && spread.mad >= limits.faint.1
-                && waits.len() >= limits.faint_intervals);
-        let every = if waits.len() < limits.faint_intervals { LOOK } else { 4 * LOOK };
-        is_own && self.is_drawn && self.is_wait && rhythm.count.is_multiple_of(every)
+        let are_many = waits.len() >= limits.faint_intervals;
+        let least_s = if are_many { limits.faint.1 } else { limits.jitter_s };
+        let is_own = *jitter >= limits.jitter || (*jitter >= limits.faint.0 && spread.mad >= least_s);
+        let every = if are_many { 2 * LOOK } else { LOOK };
+        let is_enough = waits.len() >= limits.drawn_intervals;
+        is_own && is_enough && self.is_drawn && self.is_wait && rhythm.count.is_multiple_of(every)
     }
 
     /// A timer's, and hardly anything between.
@@ -159,7 +158,11 @@ fn regularity(rhythm: &Rhythm, limits: &Thresholds) -> Option<Regularity> {
     let is_drawn = lopsided <= limits.lopsided
         && (limits.evenness.0..=most_even).contains(&evenness)
         && (memory - 2.0).abs() <= chance;
-    let least_jitter = if jitter <= limits.timer { limits.timer } else { limits.jitter };
+    let least_jitter = match jitter {
+        jitter if jitter <= limits.timer => limits.timer,
+        jitter if jitter < limits.jitter => limits.faint.0,
+        _ => limits.jitter,
+    };
     let evidence = vec![
         measured("interval", spread.median, Some(limits.interval_s), "seconds"),
         measured("jitter", jitter, Some(least_jitter), "ratio"),
@@ -169,11 +172,12 @@ fn regularity(rhythm: &Rhythm, limits: &Thresholds) -> Option<Regularity> {
         measured("dependence_on_wait_before", memory, None, "von Neumann's ratio"),
         measured("drift_from_schedule", *drift, Some(limits.waits), "ratio"),
         measured("intervals_near_median", bounded, None, "ratio"),
+        measured("intervals_explained", *regular, Some(limits.bounded), "ratio"),
         measured("intervals_missed", *missed, Some(limits.missed), "ratio"),
         measured("intervals", waits.len() as f64, Some(limits.intervals as f64), "calls"),
     ];
     let is_wait = *drift >= limits.waits;
-    Some(Regularity { jitter, bounded, is_wait, is_drawn, evidence, cadence })
+    Some(Regularity { cadence, jitter, bounded, is_wait, is_drawn, evidence })
 }
 
 /// Connections to one port of a server.
@@ -296,4 +300,12 @@ fn half_open(rhythm: &Rhythm, done: &[Call], limits: &Thresholds) -> Option<Verd
 pub(super) fn messages(rhythm: &Rhythm, limits: &Thresholds) -> Option<Verdict> {
     let regular = regularity(rhythm, limits)?;
     regular.is_jittered(rhythm, limits).then(|| verdict(&regular, true))
+}
+
+/// Messages of one flow to a port: alerts where nothing known explains them.
+pub(super) fn stream(rhythm: &Rhythm, port: u16, limits: &Thresholds) -> Option<Verdict> {
+    let regular = regularity(rhythm, limits)?;
+    let is_small = rhythm.calls.iter().filter(|call| call.sent as f64 <= limits.call_bytes).count();
+    let is_told = 2 * is_small > rhythm.calls.len() && regular.is_jittered(rhythm, limits);
+    is_told.then(|| verdict(&regular, !rhythm.is_known && !is_service(port)))
 }

@@ -52,6 +52,8 @@ pub(super) struct Rhythm {
     pub(super) base: [u64; 2],
     /// Whether the next call comes after a break.
     pub(super) is_after_break: bool,
+    /// Whether its messages are of a known protocol.
+    pub(super) is_known: bool,
 }
 
 impl Entry for Rhythm {
@@ -94,6 +96,17 @@ impl Rhythm {
     pub(super) fn begin_message(&mut self, now_ns: u64, len: u32) -> bool {
         self.traffic.add(true, len, now_ns);
         self.begin(now_ns, u64::from(len))
+    }
+
+    /// Notes what the flow from this port of the client has carried so far; whether there is a message more that is a call by
+    /// itself. A flow that was silent for minutes begins anew.
+    pub(super) fn begin_flow_message(&mut self, client_port: u16, record: &FlowRecord) -> bool {
+        let is_same = self.last == u64::from(client_port) + 1 && record.first_ns <= self.traffic.last_ns;
+        let before = if is_same { self.base[0] } else { 0 };
+        self.last = u64::from(client_port) + 1;
+        self.base[0] = record.payload_bytes;
+        let more = record.payload_bytes.saturating_sub(before);
+        more > 0 && self.begin_message(record.last_ns, u32::try_from(more).unwrap_or(u32::MAX))
     }
 
     /// Notes a question of DNS of `len` bytes.
