@@ -1,5 +1,6 @@
 //! Channels that must be found, and paced traffic that must not.
 
+mod cycles;
 mod held;
 mod long;
 
