@@ -118,7 +118,8 @@ pub struct Thresholds {
     /// Share of both, at least. Base rate: 0.57 for a call; the message's clock leaves out up to a tenth where the cover
     /// is as slow as the channel.
     pub void_coverage: f64,
-    /// Median deviation of the long gaps over their median, at least: a timer's are alike, to its jitter of ±10 %. Evenly
+    /// Median deviation of the long gaps over their median, at least, and of the times from one's end to the next's: a
+    /// timer's are alike, to its jitter of ±10 %. Evenly
     /// spread from the threshold to twice of it: 0.17.
     pub void_width: f64,
     /// Keystrokes that are judged at the earliest. A resultant of 0.65 in 125 has a chance of e^-52 at one period, by

@@ -3,6 +3,7 @@
 mod cycles;
 mod held;
 mod long;
+mod media;
 
 use bytemuck::Zeroable as _;
 

@@ -64,7 +64,9 @@ fn texts_that_repeat_are_found_where_slots_spell_them_or_they_are_long() {
         }
     };
     for slot in [20.0, 40.0, 60.0] {
-        letters.iter().for_each(|text| of(text, &slots(slot)));
+        for text in letters {
+            of(text, &slots(slot));
+        }
     }
     for place in [0, 30, 60, 90] {
         of(&PROSE[place..place + 100], &several(40.0, 40.0, 2));
