@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(variables, [(&b"\x2b\x06\x01\x02\x01\x01\x01\0"[..], &b""[..])]);
         assert_eq!(arcs(variables[0].0), [6, 1, 2, 1, 1, 1, 0]);
         assert_eq!(arcs(b"\x2b\x8f\xff\xff\xff\x7f"), [u32::MAX]);
-        assert_eq!(arcs(b"\x2b\x9f\xff\xff\xff\x7f"), []);
+        assert!(arcs(b"\x2b\x9f\xff\xff\xff\x7f").is_empty());
         for end in 0..GET.len() {
             let _ = Message::parse(&GET[..end]).map(|message| message.variables().count());
         }

@@ -1,8 +1,8 @@
 //! Syslog over UDP as a carrier (RFC 3164, 5424).
 //!
 //! What is logged is free text, so the text alone says little: lines with a hash, a token or a dump are ordinary. Not so a
-//! sender whose every line is but a code, or bytes that are no text; nor one whose clock shows any time of the year;
-//! nor one that has another coded name in each line. Priorities are not judged: a relay's are of all kinds.
+//! sender whose every line is but a code, or bytes that are no text; nor one that has another coded name in each line. Priorities
+//! and dates are not judged: a relay's are of all kinds.
 
 use std::hash::BuildHasher as _;
 
@@ -19,7 +19,6 @@ use crate::observation::Head;
 /// Which part it is, as evidence has it.
 const TEXT: u16 = 1;
 const NAME: u16 = 2;
-const TIME: u16 = 3;
 
 /// Longest date and name before a text, bytes, for a short text to count.
 const BEFORE: usize = 48;
@@ -35,20 +34,22 @@ pub(super) fn observe(
 ) {
     let (key, line) = (&head.meta.key, head.payload());
     let scope = FixedState::default().hash_one((key.src, key.dst, key.ifindex, LOG.id));
-    let mut look = |code: u16, value: &[u8], bytes: u64| {
+    let mut look = |code: u16, value: &[u8]| {
         let Some(field) = table.entry((scope, code), Field::new) else { return };
         field.add(head, value, true);
-        findings.extend(field.judge(&LOG, key, (code, true), Enough { values: t.texts, bytes }));
+        findings.extend(field.judge(
+            &LOG,
+            key,
+            (code, true),
+            Enough { values: t.texts, bytes: t.option_bytes },
+        ));
     };
     let line = without_priority(line).unwrap_or(line);
     // Every line counts, so that codes in half of them are none of all.
-    look(TEXT, if is_all_code(line) { line } else { b"" }, t.option_bytes);
-    let (day, name) = date_and_name(line);
+    look(TEXT, if is_all_code(line) { line } else { b"" });
+    let name = host(line);
     if is_code(name) {
-        look(NAME, name, t.option_bytes);
-    }
-    if let Some(day) = day {
-        look(TIME, &day, 2 * u64::from(t.texts));
+        look(NAME, name);
     }
 }
 
@@ -61,6 +62,10 @@ fn without_priority(line: &[u8]) -> Option<&[u8]> {
 
 /// Whether a line is but a code or random bytes, but for a date and names before it. Hexadecimal may be text.
 fn is_all_code(line: &[u8]) -> bool {
+    // Compressed (gzip, zlib), as some collectors take it.
+    if matches!(line, [0x1f, 0x8b, ..] | [0x78, 1 | 0x5e | 0x9c | 0xda, ..]) {
+        return false;
+    }
     if !line.is_ascii() {
         return noise::is_uniform(line) || line.get(BEFORE..).is_some_and(noise::is_uniform);
     }
@@ -83,22 +88,17 @@ fn is_hex_text(word: &[u8]) -> bool {
     printable * 10 >= decoded.len() * 9
 }
 
-/// Month and day that a line is of, and the name of its host.
-fn date_and_name(line: &[u8]) -> (Option<[u8; 2]>, &[u8]) {
+/// The name of the host that a line is of, if it begins with a date.
+fn host(line: &[u8]) -> &[u8] {
     const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-    let number = |digits: &[u8]| std::str::from_utf8(digits).ok()?.parse::<u8>().ok();
-    let Some(first) = words.next() else { return (None, &[]) };
-    if first.len() == 1 {
+    match words.next() {
         // RFC 5424: version, date and time, name.
-        let date = words.next().filter(|date| matches!(date, [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..]));
-        let day = date.and_then(|date| Some([number(date.get(5..7)?)?, number(date.get(8..10)?)?]));
-        return (day, words.next().unwrap_or_default());
+        Some([b'1'..=b'9']) => words.nth(1).unwrap_or_default(),
+        // RFC 3164: month, day, time, name.
+        Some(month) if MONTHS.chunks(3).any(|it| it == month) => words.nth(2).unwrap_or_default(),
+        _ => &[],
     }
-    let Some(month) = MONTHS.chunks(3).position(|month| month == first) else { return (None, &[]) };
-    let day = words.next().and_then(number);
-    let name = words.nth(1).unwrap_or_default();
-    (day.and_then(|day| Some([u8::try_from(month + 1).ok()?, day])), name)
 }
 
 #[cfg(test)]
@@ -106,10 +106,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_and_names_are_read() {
-        assert_eq!(date_and_name(b"Nov  4 22:13:20 gate su: hello"), (Some([11, 4]), &b"gate"[..]));
-        assert_eq!(date_and_name(b"1 2023-11-14T22:13:20Z gate app - - x"), (Some([11, 14]), &b"gate"[..]));
-        assert_eq!(date_and_name(b"hello world"), (None, &b""[..]));
+    fn names_and_priorities_are_read() {
+        assert_eq!(host(b"Nov  4 22:13:20 gate su: hello"), b"gate");
+        assert_eq!(host(b"1 2023-11-14T22:13:20Z gate app - - x"), b"gate");
+        assert_eq!(host(b"audit: type=PROCTITLE msg=audit(1.2:3): proctitle=2F7573722F62696E"), b"");
         assert_eq!(without_priority(b"<165>1 x"), Some(&b"1 x"[..]));
         assert_eq!(without_priority(b"<16512>1 x"), None);
     }

@@ -33,6 +33,8 @@ const CLOCK: u64 = 200_000;
 const SLACK: u64 = 1 << 22;
 /// Units of 10 ms at 8 kHz, of which packets of G.711 hold a multiple.
 const FRAME: u32 = 80;
+/// Times that go back in G.711, of the half of the steps that do by chance. Base rate: 0.
+const SLIPS: u32 = 3;
 /// Least bytes of one element of an extension that are data; identifiers, levels, counters and times are shorter, or
 /// have common bytes.
 const ELEMENT: usize = 8;
@@ -58,7 +60,8 @@ struct Source {
     number: u32,
     time_ns: u64,
     /// The timestamp less that of the first sample, were nothing left out: for G.711.
-    offset: Option<u32>,
+    /// With the samples of a packet.
+    offset: Option<(u32, u32)>,
 }
 
 /// One direction of a flow.
@@ -68,6 +71,9 @@ pub(super) struct Stream {
     sources: Vec<Source>,
     /// Steps from one packet to the next of the same source that were judged, and packets with contributors.
     steps: u32,
+    /// Of them, with a number that is a later one, and with a time that is later or the same.
+    counted: u32,
+    timed: u32,
     /// Numbers and times that don't follow, sources that go on where another was, times that go back in G.711.
     sequence_jumps: u32,
     time_jumps: u32,
@@ -85,6 +91,17 @@ pub(super) struct Stream {
     report: (u64, u64),
     reports: u32,
     report_jumps: u32,
+    /// A datagram began like nothing that shares a flow with RTP (RFC 7983): it is another protocol.
+    is_foreign: bool,
+}
+
+/// Whether a value follows from the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Follows {
+    Later,
+    /// The same, or a little earlier: frames in parts, packets out of order.
+    Near,
+    Not,
 }
 
 impl Source {
@@ -97,29 +114,42 @@ impl Source {
             timestamp: h.timestamp,
             number: head.meta.number,
             time_ns: head.meta.time_ns,
-            offset: is_g711.then(|| h.timestamp.wrapping_sub(u32::from(h.sequence).wrapping_mul(frame))),
+            offset: is_g711
+                .then(|| (frame, h.timestamp.wrapping_sub(u32::from(h.sequence).wrapping_mul(frame)))),
         }
     }
 
-    /// Whether the number of `next` follows; `None` where so many packets were left out that any does.
-    fn counts_on(&self, next: &Self) -> Option<bool> {
+    /// What the number of `next` is; `None` where so many packets were left out that it may be any.
+    fn number_of(&self, next: &Self) -> Option<Follows> {
         let packets = next.number.checked_sub(self.number)?;
         let reach = packets.checked_mul(LOSS)?.checked_add(BURST).filter(|reach| *reach < 1 << 14)?;
         let step = u32::from(next.sequence.wrapping_sub(self.sequence));
-        Some(step <= reach || step >= (1 << 16) - BURST)
+        Some(match step {
+            1.. if step <= reach => Follows::Later,
+            0 => Follows::Near,
+            _ if step >= (1 << 16) - BURST => Follows::Near,
+            _ => Follows::Not,
+        })
     }
 
-    /// Whether the time of `next` follows.
-    fn runs_on(&self, next: &Self) -> bool {
+    /// What the time of `next` is.
+    fn time_of(&self, next: &Self) -> Follows {
         let elapsed = next.time_ns.saturating_sub(self.time_ns) / 1_000_000;
-        let step = next.timestamp.wrapping_sub(self.timestamp).cast_signed().unsigned_abs();
-        u64::from(step) <= elapsed * CLOCK / 1000 + SLACK
+        let reach = elapsed * CLOCK / 1000 + SLACK;
+        let step = next.timestamp.wrapping_sub(self.timestamp).cast_signed();
+        match u64::from(step.unsigned_abs()) {
+            off if off > reach => Follows::Not,
+            _ if step > 0 => Follows::Later,
+            _ => Follows::Near,
+        }
     }
 
     /// Whether the time of `next` is a little less than its number makes it: pauses only add to it.
     fn slips_to(&self, next: &Self) -> bool {
-        let step = self.offset.zip(next.offset).map(|(a, b)| b.wrapping_sub(a).cast_signed());
-        step.is_some_and(|step| (-8000..0).contains(&step))
+        let (Some((frame, before)), Some((next_frame, now))) = (self.offset, next.offset) else {
+            return false;
+        };
+        frame == next_frame && (-8000..0).contains(&now.wrapping_sub(before).cast_signed())
     }
 }
 
@@ -128,16 +158,20 @@ impl Stream {
         self.traffic.add(true, head.meta.wire_len, head.meta.time_ns);
         let next = Source::of(h, head);
         if let Some(last) = self.sources.iter_mut().find(|source| source.id == next.id) {
-            if let Some(counts_on) = last.counts_on(&next) {
+            if let Some(number) = last.number_of(&next) {
+                let time = last.time_of(&next);
                 self.steps += 1;
-                self.sequence_jumps += u32::from(!counts_on);
-                self.time_jumps += u32::from(!last.runs_on(&next));
+                self.counted += u32::from(number == Follows::Later);
+                self.timed += u32::from(time == Follows::Later);
+                self.sequence_jumps += u32::from(number == Follows::Not);
+                self.time_jumps += u32::from(time == Follows::Not);
                 self.time_slips += u32::from(last.slips_to(&next));
             }
             *last = next;
         } else {
             if let Some(last) = self.sources.last() {
-                let goes_on = last.counts_on(&next) == Some(true) && last.runs_on(&next);
+                let goes_on =
+                    last.number_of(&next) == Some(Follows::Later) && last.time_of(&next) != Follows::Not;
                 self.steps += 1;
                 self.source_changes += u32::from(goes_on);
             }
@@ -179,28 +213,32 @@ impl Stream {
     }
 
     fn judge(&self, key: &FlowKey, t: &Thresholds) -> Option<Finding> {
-        let least = t.media_faults;
+        if self.is_foreign {
+            return None;
+        }
+        let (least, steps) = (t.media_faults, self.steps);
         let is_often = |faults: u32, of: u32| faults >= least && faults * 2 >= of;
-        let is_sound = |faults: u32| faults * 8 <= self.steps;
-        let [sequence, time] = [self.sequence_jumps, self.time_jumps];
+        // That it is RTP at all is what the other fields tell.
+        let is_counted = self.counted >= least && self.counted * 8 >= steps * 7;
+        let is_timed = self.timed >= least && self.timed * 2 >= steps && self.time_jumps * 8 <= steps;
+        let is_stream = is_counted && is_timed;
         let is_extension = self.extended >= t.media_extensions && noise::is_uniform(&self.extension);
+        let is_slipping = self.time_slips >= SLIPS && self.time_slips * 4 >= steps;
+        let [sequence, time] = [self.sequence_jumps, self.time_jumps];
+        let (sources, contributors) = (self.source_changes, self.contributor_changes);
+        let is_turning = self.contributor_turns * 2 >= least;
         let crossed = [
-            ("sequence_jumps", sequence, is_often(sequence, self.steps) && is_sound(time), 2),
-            ("timestamp_jumps", time, is_often(time, self.steps) && is_sound(sequence), 4),
-            ("source_changes", self.source_changes, is_often(self.source_changes, self.steps), 4),
-            (
-                "timestamp_slips",
-                self.time_slips,
-                self.time_slips >= least && self.time_slips * 3 >= self.steps && is_sound(sequence + time),
-                1,
-            ),
+            ("sequence_jumps", sequence, is_often(sequence, steps) && is_timed, 2),
+            ("timestamp_jumps", time, is_often(time, steps) && is_counted, 4),
+            ("source_changes", sources, is_often(sources, steps), 4),
+            ("timestamp_slips", self.time_slips, is_slipping && is_counted, 1),
             (
                 "contributor_changes",
-                self.contributor_changes,
-                is_often(self.contributor_changes, self.steps) && self.contributor_turns * 2 >= least,
+                contributors,
+                is_often(contributors, steps) && is_turning && is_stream,
                 4,
             ),
-            ("extensions_of_ciphertext", self.extended, is_extension && is_sound(sequence + time), 8),
+            ("extensions_of_ciphertext", self.extended, is_extension && is_stream, 8),
             ("report_time_jumps", self.report_jumps, is_often(self.report_jumps, self.reports), 8),
         ];
         let (name, count, _, bytes) = crossed.into_iter().find(|(_, _, is_crossed, _)| *is_crossed)?;
@@ -247,6 +285,14 @@ pub(super) fn observe(
 ) {
     let (bytes, len, key) = (head.payload(), head.payload_len(), &head.meta.key);
     if key.src_port.min(key.dst_port) < 1024 {
+        return;
+    }
+    if !matches!(bytes, [0x80..=0xbf, ..]) {
+        if matches!(bytes, [4..=19 | 80..=127 | 192.., ..])
+            && let Some(stream) = streams.get(key)
+        {
+            stream.is_foreign = true;
+        }
         return;
     }
     if let Some(header) = Header::parse(bytes, len) {

@@ -293,11 +293,8 @@ impl Detector for FixedFormat {
         if self.has_transfers {
             transfer::follow(transfers, fields, head, t, findings);
         }
-        match payload.message.bytes {
-            [0..=0x3f, ..] => stun::observe(fields, head, t, findings),
-            [0x80..=0xbf, ..] => media::observe(streams, fields, head, t, findings),
-            _ => {}
-        }
+        stun::observe(fields, head, t, findings);
+        media::observe(streams, fields, head, t, findings);
     }
 
     fn tick(&mut self, now_ns: u64) {

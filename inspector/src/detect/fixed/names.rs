@@ -65,6 +65,12 @@ fn is_uniform_object(object: &[u8]) -> bool {
     noise::is_uniform(&bytes) || code_bytes(&bytes) >= CODE_BYTES
 }
 
+/// Whether a value has the length of a file's hash, which alarms of scanners have.
+fn is_hash(value: &[u8]) -> bool {
+    value.len() == 32
+        || (matches!(value.len(), 40 | 64 | 96 | 128) && value.iter().all(u8::is_ascii_hexdigit))
+}
+
 /// Looks at a datagram of one of the ports that have texts.
 pub(super) fn observe(
     table: &mut Table<(u64, u16), Field>,
@@ -83,15 +89,19 @@ pub(super) fn observe(
         findings.extend(field.judge(&TEXTS, key, (code, is_request), enough));
     };
     if port == 1900 {
-        for line in head.payload().split(|byte| *byte == b'\n').skip(1) {
-            let name = line.split(|byte| *byte == b':').next().unwrap_or_default().to_ascii_lowercase();
-            match &name[..] {
-                b"location" => {}
-                b"st" | b"nt" | b"usn" if device_bytes(line) >= DEVICE_BYTES => {
-                    look(scope, SSDP_DEVICE, device(line), DEVICES * t.texts);
-                }
-                _ if is_code(line) => look(scope, SSDP_FIELD, line, t.texts),
-                _ => {}
+        // A description has few devices; who looks for devices has no description. Devices that leave have none either, and a
+        // bridge has many.
+        let lines = head.payload().split(|byte| *byte == b'\n');
+        let location = lines.clone().find(|line| is_field(line, b"location"));
+        let described = FixedState::default().hash_one((scope, location));
+        let is_telling = location.is_some() || head.payload().starts_with(b"M-SEARCH");
+        for line in lines.skip(1) {
+            let is_device = is_field(line, b"st") || is_field(line, b"nt") || is_field(line, b"usn");
+            let bytes = if is_device { device_bytes(line) } else { 0 };
+            if bytes >= CODE_BYTES || (!is_field(line, b"location") && is_code(line)) {
+                look(scope, SSDP_FIELD, line, t.texts);
+            } else if bytes >= DEVICE_BYTES && is_telling {
+                look(described, SSDP_DEVICE, device(line), DEVICES * t.texts);
             }
         }
         return;
@@ -101,14 +111,15 @@ pub(super) fn observe(
         look(scope, NAME, message.name, t.texts);
     }
     let pair = FixedState::default().hash_one((scope, key.dst));
-    if !message.engine.is_empty() {
+    // Four bytes of an organisation, one of a format (RFC 3411 §5), and what is often an address.
+    if is_code(message.engine) || message.engine.get(5..).is_some_and(noise::is_uniform) {
         look(pair, ENGINE, message.engine, t.texts);
     }
     let is_event = snmp::NOTIFICATIONS.contains(&message.kind);
     for (object, value) in message.variables() {
         // Who walks a table asks for another object each time; the same one has the same value, or a number. An event has
         // its own objects.
-        if is_code(value) {
+        if is_code(value) && !(is_event && is_hash(value)) {
             let whose = if is_event { pair } else { FixedState::default().hash_one((scope, object)) };
             look(whose, SNMP_VALUE, value, t.texts);
         }
@@ -118,10 +129,17 @@ pub(super) fn observe(
     }
 }
 
-/// What a line says of a device: without what follows a second pair of colons.
+/// Whether a line is the field of this name.
+fn is_field(line: &[u8], name: &[u8]) -> bool {
+    let (start, rest) = line.split_at_checked(name.len()).unwrap_or_default();
+    start.eq_ignore_ascii_case(name) && rest.first() == Some(&b':')
+}
+
+/// What a line says of a device: without the field's name, and what follows a pair of colons.
 fn device(line: &[u8]) -> &[u8] {
+    let start = line.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
     let end = line.windows(2).position(|pair| pair == b"::").unwrap_or(line.len());
-    line.get(..end).unwrap_or(line)
+    line.get(start..end).unwrap_or_default().trim_ascii()
 }
 
 /// Bytes of data in it, those of an identifier of 36 characters included.
