@@ -5,6 +5,9 @@ mod texts;
 use super::*;
 use crate::detect::wire::{Wire, hex, noise};
 
+/// Makes a message by its number.
+type Make<'a> = &'a dyn Fn(u64) -> Vec<u8>;
+
 fn wire() -> Wire<FixedFormat> {
     Wire::new(FixedFormat::new(Thresholds::default()))
 }

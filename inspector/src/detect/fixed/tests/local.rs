@@ -42,7 +42,7 @@ fn traffic(port: u16, message: impl Fn(u64) -> Vec<u8>) -> Wire<FixedFormat> {
 fn names_and_texts_that_are_data_alert() {
     let local = b"local";
     let code = |i, len| hex(&noise(i, len)).into_bytes();
-    let covert: [(u16, &dyn Fn(u64) -> Vec<u8>); 7] = [
+    let covert: [(u16, Make<'_>); 7] = [
         (5353, &|i| question(i, &name(&[&code(i, 24), local]), 1)),
         (5353, &|i| question(i, &name(&[&code(i, 10), &code(i + 99, 10), b"_http", b"_tcp", local]), 12)),
         (5353, &|i| text(&name(&[b"printer", b"_http", b"_tcp", local]), &noise(i, 64))),

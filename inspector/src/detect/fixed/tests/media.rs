@@ -29,7 +29,7 @@ fn call(packet: impl Fn(Next) -> Vec<u8>) -> Wire<FixedFormat> {
     let mut wire = wire();
     for i in 0..300_u32 {
         wire.wait(20);
-        let sequence = u16::try_from(i + 65_400 & 0xffff).unwrap();
+        let sequence = u16::try_from((i + 65_400) & 0xffff).unwrap();
         let next =
             Next { i, sequence, timestamp: 0xffff_0000_u32.wrapping_add(160 * i), source: 0x1234_5678 };
         wire.udp(true, 20_000, 30_000, &packet(next));
@@ -44,7 +44,9 @@ fn field(wire: &Wire<FixedFormat>) -> &'static str {
 
 #[test]
 fn fields_of_media_that_follow_from_nothing_alert() {
-    let wire = call(|next| rtp(0x80, 0, Next { sequence: random(next.i) as u16, ..next }, &voice(next.i)));
+    let wire = call(|next| {
+        rtp(0x80, 0, Next { sequence: u16::try_from(random(next.i) >> 16).unwrap(), ..next }, &voice(next.i))
+    });
     assert_eq!(field(&wire), "sequence_jumps");
     let wire = call(|next| rtp(0x80, 0, Next { timestamp: random(next.i), ..next }, &voice(next.i)));
     assert_eq!(field(&wire), "timestamp_jumps");
@@ -79,7 +81,7 @@ fn calls_are_silent() {
     let wire = call(|next| {
         let frame = next.i / 3;
         let timestamp = frame * 3000 + [0, 6000, 3000][usize::try_from(frame % 3).unwrap()];
-        let extension = [0xbe, 0xde, 0, 1, 0x10, 0x80 | random(next.i) as u8 & 0x7f, 0, 0];
+        let extension = [0xbe, 0xde, 0, 1, 0x10, 0x80 | noise(next.i.into(), 1)[0] & 0x7f, 0, 0];
         rtp(0x90, 96, Next { timestamp, ..next }, &[&extension[..], &noise(next.i.into(), 900)].concat())
     });
     assert!(wire.findings.is_empty(), "{:?}", wire.findings);
@@ -116,7 +118,7 @@ fn reports(compound: impl Fn(u32) -> Vec<u8>) -> Wire<FixedFormat> {
 
 fn report(time: &[u8], name: &[u8], application: &[u8]) -> Vec<u8> {
     let packet = |kind: u8, count: u8, body: &[u8]| {
-        assert!(body.len() % 4 == 0, "{}", body.len());
+        assert!(body.len().is_multiple_of(4), "{}", body.len());
         [&[0x80 | count, kind, 0, u8::try_from(body.len() / 4).unwrap()], body].concat()
     };
     let source = [0, 1, 2, 3];
@@ -177,7 +179,7 @@ fn attributes_that_say_something_new_alert() {
     const ZEROS: [u8; 3] = [0; 3];
     let none = |_| Vec::new();
     let code = |i| hex(&noise(i + 9, 24)).into_bytes();
-    let covert: [&dyn Fn(u64) -> Vec<u8>; 4] = [
+    let covert: [Make<'_>; 4] = [
         &|i| attribute(0xbabe, &noise(i + 9, 64), &ZEROS),
         &|i| attribute(0x8022, &code(i), &ZEROS),
         &|i| attribute(0x0006, &code(i), &ZEROS),

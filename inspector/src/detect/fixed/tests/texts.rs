@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Makes a block and its acknowledgement.
+type Pair<'a> = &'a dyn Fn(u16) -> [Vec<u8>; 2];
+
 /// A transfer of 150 blocks that a request begins; `pair` makes a block and its acknowledgement.
 fn transfer(pair: impl Fn(u16) -> [Vec<u8>; 2]) -> Wire<FixedFormat> {
     let mut wire = wire();
@@ -24,13 +27,17 @@ fn acknowledgement(number: u16, excess: &[u8]) -> Vec<u8> {
     [&[0, 4][..], &number.to_be_bytes(), excess].concat()
 }
 
+fn drawn(i: u64) -> u32 {
+    random(u32::try_from(i).unwrap())
+}
+
 fn number(i: u16) -> u16 {
     u16::try_from(random(i.into()) >> 16).unwrap()
 }
 
 #[test]
 fn blocks_that_belong_to_no_file_alert() {
-    let covert: [(&str, &dyn Fn(u16) -> [Vec<u8>; 2]); 4] = [
+    let covert: [(&str, Pair<'_>); 4] = [
         ("block_number_jumps", &|i| [block(number(i), 512), acknowledgement(number(i), b"")]),
         ("block_number_jumps", &|i| [block(i, 512), acknowledgement(number(i), b"")]),
         ("block_size_changes", &|i| [block(i, 200 + usize::from(number(i) & 0xff)), acknowledgement(i, b"")]),
@@ -78,11 +85,11 @@ fn requests(
 fn requests_and_errors_with_data_alert_and_clients_that_boot_do_not() {
     let not_found = |_: u64| b"\0\x05\0\x01File not found\0".to_vec();
     let code = |i| hex(&noise(i + 3, 24));
-    let covert: [&dyn Fn(u64) -> Vec<u8>; 4] = [
+    let covert: [Make<'_>; 4] = [
         &|i| format!("\0\x01boot\0octet\0note\0{}\0", code(i)).into_bytes(),
         &|i| format!("\0\x01boot\0octet{}\0", code(i)).into_bytes(),
-        &|i| format!("\0\x01boot\0octet\0blksize\0{}\0", 512 + random(i as u32) % 60_000).into_bytes(),
-        &|i| format!("\0\x01boot\0octet\0tsize\0{}\0", random(i as u32)).into_bytes(),
+        &|i| format!("\0\x01boot\0octet\0blksize\0{}\0", 512 + drawn(i) % 60_000).into_bytes(),
+        &|i| format!("\0\x01boot\0octet\0tsize\0{}\0", drawn(i)).into_bytes(),
     ];
     for request in covert {
         let wire = requests(42_000, request, not_found);
@@ -113,7 +120,7 @@ fn log(new_port: bool, line: impl Fn(u64) -> Vec<u8>) -> Wire<FixedFormat> {
 #[test]
 fn lines_that_are_codes_alert() {
     for new_port in [false, true] {
-        let covert: [&dyn Fn(u64) -> Vec<u8>; 4] = [
+        let covert: [Make<'_>; 4] = [
             &|i| format!("<13>Nov 14 22:13:20 host app: {}", hex(&noise(i, 90))).into_bytes(),
             &|i| format!("<165>1 2023-11-14T22:13:20Z host app 1 - - {}", hex(&noise(i, 90))).into_bytes(),
             &|i| [b"<13>", &noise(i, 120)[..]].concat(),
@@ -188,10 +195,10 @@ const NAME: &[u8] = &[0x2b, 6, 1, 2, 1, 1, 5, 0];
 #[test]
 fn objects_later_variables_traps_and_version_3_are_looked_at() {
     let engine = [&[0x80, 0, 0x1f, 0x88, 5][..], &noise(7, 8)].concat();
-    let covert: [(u16, &dyn Fn(u64) -> Vec<u8>); 6] = [
+    let covert: [(u16, Make<'_>); 6] = [
         (161, &|i| version_2(0xa0, &[(&object(&noise(i, 32)), vec![5, 0])])),
         (161, &|i| version_2(0xa3, &[(UPTIME, vec![5, 0]), (NAME, element(4, &noise(i, 40)))])),
-        (162, &|i| version_2(0xa7, &[(&object(&[1, i as u8]), element(4, &noise(i, 40)))])),
+        (162, &|i| version_2(0xa7, &[(&object(&[1, u8::try_from(i).unwrap()]), element(4, &noise(i, 40)))])),
         (162, &|i| {
             let start =
                 [element(6, UPTIME), vec![0x40, 4, 192, 0, 2, 1, 2, 1, 6, 2, 1, 0, 0x43, 1, 9]].concat();
