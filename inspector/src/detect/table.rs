@@ -2,7 +2,13 @@
 
 use std::hash::{BuildHasher, Hash};
 
-use foldhash::quality::FixedState;
+use bytemuck::Zeroable;
+use bytemuck::allocation::zeroed_slice_box;
+
+mod slab;
+
+use self::slab::Slab;
+use crate::hash::KeyHash;
 
 /// Slots that a key may be in.
 const WAYS: usize = 8;
@@ -23,20 +29,27 @@ pub(crate) trait Entry {
 ///
 /// Most look-ups are for keys that are not there, entries are large, and there are many tables: what is not in the
 /// cache is what costs. So a slot has some bits of its key's hash beside the entry's place, a set is half a cache line,
-/// and what has other bits need not be touched. Entries lie in the order they came, so that a table takes the memory of
-/// what is in it.
+/// and what has other bits need not be touched. Nor are entries looked at again and again for how long they were idle.
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
     sets: Box<[Set]>,
-    entries: Vec<Option<(K, V)>>,
-    /// Places in `entries` that were given up.
-    free: Vec<u32>,
+    ages: Ages,
+    entries: Slab<(K, V)>,
     sweep: usize,
 }
 
+/// What is known of how long the entries of each set were idle, without a look at them.
+#[derive(Debug)]
+struct Ages {
+    /// A time that none of them is older than, ns, but for the new ones.
+    oldest_ns: Box<[u64]>,
+    /// A bit for each slot that has a new entry since the last sweep.
+    new: Box<[u8]>,
+}
+
 /// Eight slots: [`TAKEN`], a tag of the key's hash, and the place in `entries`; 0 where the slot is empty.
-#[derive(Clone, Debug, Default)]
-#[repr(align(32))]
+#[derive(Clone, Copy, Debug, Zeroable)]
+#[repr(C, align(32))]
 struct Set([u32; WAYS]);
 
 /// The bit of a slot that is in use.
@@ -76,12 +89,13 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
         let most = (PLACE as usize + 1) / WAYS;
         let sets = capacity.div_ceil(WAYS).next_power_of_two().min(most);
-        Self { sets: vec![Set::default(); sets].into(), entries: Vec::new(), free: Vec::new(), sweep: 0 }
+        let ages = Ages { oldest_ns: vec![0; sets].into(), new: vec![0; sets].into() };
+        Self { sets: zeroed_slice_box(sets), ages, entries: Slab::default(), sweep: 0 }
     }
 
     /// The set that the key may be in, and its tag.
     fn set(&self, key: &K) -> (usize, u32) {
-        let hash = FixedState::default().hash_one(key);
+        let hash = KeyHash.hash_one(key);
         let [high @ .., h0, h1, h2, h3] = hash.to_be_bytes();
         let set = u32::from_be_bytes([h0, h1, h2, h3]) as usize & (self.sets.len() - 1);
         (set, u32::from_be_bytes(high) & !PLACE | TAKEN)
@@ -90,7 +104,7 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     /// Where in `entries` the key's is.
     fn find(&self, (set, tag): (usize, u32), key: &K) -> Option<usize> {
         let set = self.sets.get(set)?;
-        let is_key = |at: &usize| matches!(self.entries.get(*at), Some(Some((its, _))) if its == key);
+        let is_key = |at: &usize| self.entries.get(*at).is_some_and(|(its, _)| its == key);
         set.alike(tag).map(|way| place(set.0[way & (WAYS - 1)])).find(is_key)
     }
 
@@ -100,40 +114,37 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
             return None;
         }
         let at = self.find(self.set(key), key)?;
-        self.entries.get_mut(at)?.as_mut().map(|(_, entry)| entry)
+        self.entries.get_mut(at).map(|(_, entry)| entry)
     }
 
     /// The key's entry, made by `make` if there is none. `None` never happens but for want of a better type.
     pub(crate) fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> Option<&mut V> {
         let place = self.set(&key);
         if let Some(at) = self.find(place, &key) {
-            return self.entries.get_mut(at)?.as_mut().map(|(_, entry)| entry);
+            return self.entries.get_mut(at).map(|(_, entry)| entry);
         }
         let at = self.room(place)?;
-        Some(&mut self.entries.get_mut(at)?.insert((key, make())).1)
+        self.entries.put(at, || (key, make())).map(|(_, entry)| entry)
     }
 
     /// Makes room for a new entry in a set, that of another if the set is full; where in `entries` that is.
     fn room(&mut self, (set, tag): (usize, u32)) -> Option<usize> {
         let slots = self.sets.get(set)?;
         let (way, at) = if let Some(empty) = slots.alike(0).next() {
-            let at = self.free.pop().map_or(self.entries.len(), |free| free as usize);
-            if at == self.entries.len() {
-                self.entries.push(None);
-            }
-            (empty, at)
+            (empty, self.entries.room())
         } else {
             let least = self.least(slots)?;
             (least, place(slots.0[least]))
         };
         *self.sets.get_mut(set)?.0.get_mut(way)? = tag | u32::try_from(at).ok()?;
+        *self.ages.new.get_mut(set)? |= 1 << way;
         Some(at)
     }
 
     /// Which entry of a full set is the least.
     fn least(&self, Set(slots): &Set) -> Option<usize> {
         let rank = |way: usize| {
-            let (_, entry) = self.entries.get(place(slots[way]))?.as_ref()?;
+            let (_, entry) = self.entries.get(place(slots[way]))?;
             Some((entry.worth(), entry.last_ns()))
         };
         (0..WAYS).min_by_key(|way| rank(*way))
@@ -141,18 +152,32 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
 
     /// All entries, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.entries.iter().flatten().map(|(key, entry)| (key, entry))
+        self.entries.iter().map(|(key, entry)| (key, entry))
     }
 
     /// Drops entries of a part of the table that were idle since `before_ns`.
     pub(crate) fn expire(&mut self, before_ns: u64) {
         let part = self.sets.len().div_ceil(SWEEP_TICKS);
-        for set in self.sets.iter_mut().skip(self.sweep * part).take(part) {
-            for slot in set.0.iter_mut().filter(|slot| **slot != 0) {
-                let Some(entry) = self.entries.get_mut(place(*slot)) else { continue };
-                if entry.as_ref().is_some_and(|(_, entry)| entry.last_ns() < before_ns) {
-                    self.free.push(*slot & PLACE);
-                    (*entry, *slot) = (None, 0);
+        let ages = self.ages.oldest_ns.iter_mut().zip(&mut self.ages.new);
+        let sets = self.sets.iter_mut().zip(ages);
+        for (set, (oldest_ns, new)) in sets.skip(self.sweep * part).take(part) {
+            // Times only grow, so a bound holds until there are new entries.
+            let looked_at = if *oldest_ns < before_ns { u8::MAX } else { *new };
+            if looked_at == u8::MAX {
+                *oldest_ns = u64::MAX;
+            }
+            *new = 0;
+            for way in Ways(looked_at) {
+                let slot = &mut set.0[way & (WAYS - 1)];
+                let Some((_, entry)) = self.entries.get(place(*slot)).filter(|_| *slot != 0) else {
+                    continue;
+                };
+                let last_ns = entry.last_ns();
+                if last_ns < before_ns {
+                    self.entries.remove(place(*slot));
+                    *slot = 0;
+                } else {
+                    *oldest_ns = last_ns.min(*oldest_ns);
                 }
             }
         }
@@ -161,7 +186,7 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
 
     /// Entries in use, and room for them.
     pub(crate) fn occupancy(&self) -> (usize, usize) {
-        (self.entries.len() - self.free.len(), self.sets.len() * WAYS)
+        (self.entries.len(), self.sets.len() * WAYS)
     }
 }
 

@@ -121,6 +121,9 @@ fn measured(name: &'static str, value: f64, threshold: Option<f64>, unit: &'stat
 
 /// Whether the calls have a rhythm at all.
 fn regularity(rhythm: &Rhythm, limits: &Thresholds) -> Option<Regularity> {
+    if rhythm.calls.len() <= limits.intervals {
+        return None;
+    }
     let intervals = rhythm.intervals();
     if intervals.len() < limits.intervals || rhythm.span_ns() < limits.span_ns {
         return None;
