@@ -19,7 +19,19 @@ const fn is_worth_a_wake_up(piled_up: u64) -> bool {
     piled_up >= WAKE_AT && piled_up & (WAKE_AT - 1) < HEAD_MAX as u64
 }
 
-/// Hands on the packet's head if its group's budget allows.
+/// Spends budget for the packet's head; `false` where none is left.
+#[inline(always)]
+pub(crate) fn is_within_budget(scratch: &mut Scratch) -> bool {
+    let about_ns = about_now_ns(&mut scratch.clock);
+    let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
+        return false;
+    };
+    let group = masked::<{ HeadGroup::SLOTS as u32 - 1 }>(scratch.wanted.group as usize);
+    // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
+    unsafe { &mut *budget }.spend_at(group, about_ns, &maps::LIMITS.load())
+}
+
+/// Hands on the packet's head.
 #[inline(never)]
 pub(crate) fn hand_on<B: Buffer>(ctx: *mut B::Context, scratch: &Scratch, account: &mut Account) {
     account.tally(handed_on(&B::of(ctx, scratch.wire_len), scratch));
@@ -27,16 +39,7 @@ pub(crate) fn hand_on<B: Buffer>(ctx: *mut B::Context, scratch: &Scratch, accoun
 
 #[inline(always)]
 fn handed_on<B: Buffer>(frame: &B, scratch: &Scratch) -> Tally {
-    let Scratch { packet, step, wanted, about_ns, .. } = scratch;
-    let about_ns = if step.number == 0 { about_now_ns() } else { *about_ns };
-    let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
-        return Tally::HeadOverBudget;
-    };
-    let group = masked::<{ HeadGroup::SLOTS as u32 - 1 }>(wanted.group as usize);
-    // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
-    if !unsafe { &mut *budget }.spend_at(group, about_ns, &maps::LIMITS.load()) {
-        return Tally::HeadOverBudget;
-    }
+    let Scratch { packet, step, wanted, .. } = scratch;
     let now_ns = exactly_now_ns();
     let captured = HeadMeta::captured(packet, *wanted, frame.wire_len());
     let meta = HeadMeta::new(packet, *wanted, *step, now_ns, captured);

@@ -5,7 +5,7 @@ use core::sync::atomic::{Ordering, compiler_fence};
 
 use aya_ebpf::EbpfContext;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
-use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
+use aya_ebpf::helpers::generated::{bpf_jiffies64, bpf_ktime_get_coarse_ns};
 use aya_log_ebpf::warn;
 use inspector_common::class::CLASS_SLOTS;
 use inspector_common::{
@@ -15,7 +15,7 @@ use inspector_common::{
 
 use crate::frame::{Buffer, masked};
 use crate::head;
-use crate::maps::{self, Scratch};
+use crate::maps::{self, Clock, Scratch};
 
 /// Inspects one frame: the packet that it is, and the one that it carries if it is an encapsulation.
 ///
@@ -23,7 +23,7 @@ use crate::maps::{self, Scratch};
 /// goes on once from there instead of once for each path through the part.
 #[inline(always)]
 pub(crate) fn frame<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch) {
-    let Some(account) = account(scratch.origin) else {
+    let Some(account) = account(scratch) else {
         return;
     };
     account.seen += 1;
@@ -42,7 +42,7 @@ fn read_back() {
     compiler_fence(Ordering::SeqCst);
 }
 
-#[inline(never)]
+#[inline(always)]
 fn classify_frame<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch) {
     let Scratch { origin, wire_len, packet, .. } = scratch;
     classify_into(packet, &B::of(ctx, *wire_len), Start::Ethernet, *origin);
@@ -75,12 +75,16 @@ fn one_packet<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch, account: &
         && let Some(wanted) = Wanted::by_step(&scratch.packet, scratch.step)
     {
         scratch.wanted = wanted;
-        head::hand_on::<B>(ctx, scratch, account);
+        if head::is_within_budget(scratch) {
+            head::hand_on::<B>(ctx, scratch, account);
+        } else {
+            account.tally(Tally::HeadOverBudget);
+        }
     }
 }
 
 /// Adds the packet to its flow if that is kept.
-#[inline(never)]
+#[inline(always)]
 fn accounted<B: Buffer>(ctx: *mut B::Context, scratch: &mut Scratch, account: &mut Account) {
     let Some(sampler) = maps::SAMPLER.get(0) else {
         return;
@@ -113,9 +117,8 @@ impl EbpfContext for Context {
     reason = "passed by value they would be copied to the stack"
 )]
 fn flow(scratch: &mut Scratch) -> Tally {
-    let Scratch { packet, step, record: first, about_ns, .. } = scratch;
-    let now_ns = about_now_ns();
-    *about_ns = now_ns;
+    let Scratch { packet, step, record: first, clock, .. } = scratch;
+    let now_ns = about_now_ns(clock);
     let Some(budget) = maps::BUDGETS.get_ptr_mut(0) else {
         return Tally::FlowGated;
     };
@@ -173,11 +176,15 @@ fn series(index: u32) -> Option<&'static mut SeriesSlot> {
     maps::SERIES.get_ptr_mut(index).map(|slot| unsafe { &mut *slot })
 }
 
-/// The counters of an interface and direction.
+/// The counters of the frame's interface and direction.
 #[inline(always)]
-fn account(origin: Origin) -> Option<&'static mut Account> {
-    let account =
-        maps::ACCOUNTS.get_ptr_mut(InterfaceSlot::account(slot(origin.ifindex), origin.direction))?;
+fn account(scratch: &mut Scratch) -> Option<&'static mut Account> {
+    let Origin { ifindex, direction, .. } = scratch.origin;
+    scratch.account = InterfaceSlot::account(slot(ifindex), direction);
+    // Volatile, so that it is read back: a number that is known on one of the ways here has the verifier of
+    // Linux 7 go on from each. SAFETY: it is a field of the scratch.
+    let number = unsafe { (&raw const scratch.account).read_volatile() };
+    let account = maps::ACCOUNTS.get_ptr_mut(number)?;
     // SAFETY: the pointer is this CPU's value, and a program is not interrupted by itself.
     Some(unsafe { &mut *account })
 }
@@ -196,10 +203,21 @@ fn slot(ifindex: u32) -> u32 {
     }
 }
 
-/// The time to within a tick (4 ms at most on common kernels), where the kernel has a clock that is
-/// read faster than the exact one.
+/// The time to within a tick (4 ms at most on common kernels). The kernel's clock is asked once a tick: the
+/// number of the tick costs a load, any clock a call.
 #[inline(always)]
-pub(crate) fn about_now_ns() -> u64 {
+pub(crate) fn about_now_ns(clock: &mut Clock) -> u64 {
+    // SAFETY: the helper takes nothing and touches no memory.
+    let tick = unsafe { bpf_jiffies64() };
+    if tick != clock.tick {
+        *clock = Clock { tick, ns: tick_ns() };
+    }
+    clock.ns
+}
+
+/// When the tick began, if the kernel says that, or the time now.
+#[inline(always)]
+fn tick_ns() -> u64 {
     if maps::HAS_COARSE_CLOCK.load() == 0 {
         return exactly_now_ns();
     }

@@ -5,7 +5,7 @@
 //! | `INTERFACES` | 8 B | 65,536 | 0.5 MiB | cannot fill: index is the interface's |
 //! | `ACCOUNTS` | 1,032 B a CPU | 128 | 0.3 MiB | cannot fill: two an interface |
 //! | `SAMPLER` | 8 B | 1 | 8 B | cannot fill |
-//! | `SCRATCH` | 336 B a CPU | 1 | 0.6 KiB | cannot fill |
+//! | `SCRATCH` | 344 B a CPU | 1 | 0.7 KiB | cannot fill |
 //! | `BUDGETS` | 40 B a CPU | 1 | 80 B | cannot fill |
 //! | `FLOWS` | 48 + 160 B and 48 B of the kernel's | 65,536 | 17 MiB | new flows are left out and tallied; userspace removes idle ones |
 //! | `KNOWN` | 4,096 B | 64 | 0.3 MiB | cannot fill: flows share marks |
@@ -57,6 +57,8 @@ pub(crate) static ACCOUNTS: PerCpuArray<Account> = PerCpuArray::with_max_entries
 pub(crate) struct Scratch {
     /// Where the frame was seen.
     pub(crate) origin: Origin,
+    /// Number of its counters in `ACCOUNTS`.
+    pub(crate) account: u32,
     /// Bytes of the frame.
     pub(crate) wire_len: u32,
     /// Whether it was merged from several, or will be cut into several.
@@ -67,12 +69,21 @@ pub(crate) struct Scratch {
     pub(crate) packet: Packet,
     /// What it did in its flow's record.
     pub(crate) step: Step,
-    /// When it was accounted to its flow, by the clock that is cheap to read.
-    pub(crate) about_ns: u64,
+    /// Not the packet's: it is kept from one to the next.
+    pub(crate) clock: Clock,
     /// Its head.
     pub(crate) wanted: Wanted,
     /// The record of a flow that begins.
     pub(crate) record: FlowRecord,
+}
+
+/// A clock that is read once a tick.
+#[repr(C)]
+pub(crate) struct Clock {
+    /// The kernel's count of ticks.
+    pub(crate) tick: u64,
+    /// What the clock said then, nanoseconds.
+    pub(crate) ns: u64,
 }
 
 /// This CPU's scratch.

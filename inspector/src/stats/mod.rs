@@ -4,6 +4,7 @@ pub mod dispersion;
 pub mod entropy;
 pub mod humps;
 pub mod modes;
+pub mod range;
 pub mod regularity;
 pub mod resultant;
 pub mod schedule;

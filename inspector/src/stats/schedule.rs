@@ -11,23 +11,32 @@
 /// `None` for fewer than three times, and for intervals that are all equal.
 #[must_use]
 pub fn ratio(times: &[f64]) -> Option<f64> {
-    if times.len() < 3 {
+    ratio_at(&(0..).map(f64::from).zip(times.iter().copied()).collect::<Vec<_>>())
+}
+
+/// The same for times that are known to have these places in the schedule, since some are missing: (place, time), in order.
+/// Intervals are those between neighbouring places.
+#[must_use]
+pub fn ratio_at(ticks: &[(f64, f64)]) -> Option<f64> {
+    if ticks.len() < 3 {
         return None;
     }
-    let n = times.len() as f64;
-    let place = |k: usize| k as f64 - (n - 1.0) / 2.0;
-    let mean = times.iter().sum::<f64>() / n;
+    let n = ticks.len() as f64;
+    let (places, times) = ticks.iter().fold((0.0, 0.0), |sum, tick| (sum.0 + tick.0, sum.1 + tick.1));
+    let (middle, mean) = (places / n, times / n);
     let (mut across, mut along) = (0.0, 0.0);
-    for (k, time) in times.iter().enumerate() {
-        across += place(k) * (time - mean);
-        along += place(k) * place(k);
+    for (place, time) in ticks {
+        across += (place - middle) * (time - mean);
+        along += (place - middle).powi(2);
     }
     let slope = across / along;
-    let about_line =
-        times.iter().enumerate().map(|(k, time)| (time - mean - slope * place(k)).powi(2)).sum::<f64>() / n;
-    let steps: Vec<f64> = times.windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?)).collect();
-    let step = steps.iter().sum::<f64>() / (n - 1.0);
-    let of_steps = steps.iter().map(|interval| (interval - step).powi(2)).sum::<f64>() / (n - 1.0);
+    let off = |(place, time): &(f64, f64)| (time - mean - slope * (place - middle)).powi(2);
+    let about_line = ticks.iter().map(off).sum::<f64>() / n;
+    let is_next = |(a, b): &(&(f64, f64), &(f64, f64))| (b.0 - a.0 - 1.0).abs() < 0.5;
+    let steps: Vec<f64> =
+        ticks.iter().zip(ticks.iter().skip(1)).filter(is_next).map(|(a, b)| b.1 - a.1).collect();
+    let step = steps.iter().sum::<f64>() / steps.len() as f64;
+    let of_steps = steps.iter().map(|interval| (interval - step).powi(2)).sum::<f64>() / steps.len() as f64;
     (of_steps > 0.0).then(|| about_line / of_steps)
 }
 

@@ -130,6 +130,11 @@ impl Pace {
         })
     }
 
+    /// Loads a yardstick, to be aimed at by a pacing program for multi-buffer XDP.
+    pub fn program(&mut self, name: &str) -> Result<ProgramFd, Failure> {
+        load(&mut self.ebpf, name)
+    }
+
     /// Has the pacing program go on to another one.
     pub fn aim(&mut self, program: &ProgramFd) -> Result<(), Failure> {
         self.next.set(0, program, 0).or_failed("aiming at a program")

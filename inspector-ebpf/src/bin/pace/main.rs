@@ -14,6 +14,7 @@
 
 mod hook;
 mod layout;
+mod yardstick;
 
 use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_PASS};
 use aya_ebpf::bindings::{TC_ACT_OK, TC_ACT_SHOT};

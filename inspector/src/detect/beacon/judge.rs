@@ -1,10 +1,11 @@
 //! From a rhythm to a verdict.
 
+use super::cadence::{Cadence, NEAR};
 use super::rhythm::{Call, Rhythm};
 use super::{NAME, Prevalence, Thresholds};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject};
-use crate::stats::schedule;
 use crate::stats::spread::Spread;
+use crate::stats::{range, von_neumann};
 
 static BEACON: Signature = Signature {
     id: 9_106_200,
@@ -47,7 +48,7 @@ const SERVICES: &[u16] = &[
 ];
 
 /// Whether ordinary services listen on a port: exporters of metrics, health checks and applications take 8000 to 9999.
-fn is_service(port: u16) -> bool {
+pub(super) fn is_service(port: u16) -> bool {
     matches!(port, 8000..=9999) || SERVICES.contains(&port)
 }
 
@@ -80,38 +81,44 @@ impl Verdict {
     }
 }
 
-/// Distance from the median that jitter has at most, as a part of it.
-const NEAR: f64 = 0.45;
+/// Calls are looked at each time that there are so many more.
+const LOOK: u32 = 5;
 
 /// How regular the calls are.
 struct Regularity {
-    spread: Spread,
+    cadence: Cadence,
     /// Deviation over the median.
     jitter: f64,
+    /// Share of the gaps that are one wait each.
     bounded: f64,
-    /// Distance of the further extreme from the median over that of the nearer.
-    lopsided: f64,
-    /// Range over the distance of the quartiles.
-    evenness: f64,
     /// Whether each call waits for the one before, rather than for its time on a schedule.
     is_wait: bool,
+    /// Whether the waits are spread evenly between two bounds, and each is drawn anew.
+    is_drawn: bool,
     evidence: Vec<Evidence>,
 }
 
 impl Regularity {
-    fn is_jittered(&self, limits: &Thresholds) -> bool {
-        let is_own = self.jitter >= limits.jitter
-            || (self.jitter > limits.timer && self.spread.mad >= limits.jitter_s);
-        is_own && self.lopsided <= limits.lopsided && self.evenness <= limits.evenness && self.is_wait
+    /// Jitter of the program's own, judged now and then: of a hundred looks at waits that are of another kind, one finds them
+    /// as evenly spread.
+    fn is_jittered(&self, rhythm: &Rhythm, limits: &Thresholds) -> bool {
+        let Self { cadence: Cadence { waits, spread, .. }, jitter, .. } = self;
+        let are_many = waits.len() >= limits.faint_intervals;
+        let least_s = if are_many { limits.faint.1 } else { limits.jitter_s };
+        let is_own = *jitter >= limits.jitter || (*jitter >= limits.faint.0 && spread.mad >= least_s);
+        let every = if are_many { 2 * LOOK } else { LOOK };
+        let is_enough = waits.len() >= limits.drawn_intervals;
+        is_own && is_enough && self.is_drawn && self.is_wait && rhythm.count.is_multiple_of(every)
     }
 
+    /// A timer's, and hardly anything between.
     fn is_timer(&self, limits: &Thresholds) -> bool {
-        self.jitter <= limits.timer
+        self.jitter <= limits.timer && self.bounded >= limits.bounded
     }
 
     /// The mean of RITA's two scores of intervals: 1 − |skew| and 1 − MAD / median.
     fn score(&self) -> f64 {
-        f64::midpoint(1.0 - self.spread.skew.abs(), 1.0 - self.jitter).clamp(0.0, 1.0)
+        f64::midpoint(1.0 - self.cadence.spread.skew.abs(), 1.0 - self.jitter).clamp(0.0, 1.0)
     }
 }
 
@@ -121,44 +128,56 @@ fn measured(name: &'static str, value: f64, threshold: Option<f64>, unit: &'stat
 
 /// Whether the calls have a rhythm at all.
 fn regularity(rhythm: &Rhythm, limits: &Thresholds) -> Option<Regularity> {
-    if rhythm.calls.len() <= limits.intervals {
+    if !rhythm.count.is_multiple_of(LOOK)
+        || rhythm.calls.len() <= limits.intervals
+        || rhythm.span_ns() < limits.span_ns
+    {
         return None;
     }
-    let intervals = rhythm.intervals();
-    if intervals.len() < limits.intervals || rhythm.span_ns() < limits.span_ns {
-        return None;
-    }
-    let spread = Spread::of(&intervals)?;
+    let cadence = Cadence::of(&rhythm.calls)?;
+    let Cadence { waits, spread, bounded, regular, missed, is_apart, drift } = &cadence;
     let jitter = spread.mad / spread.median.max(f64::EPSILON);
-    let is_near = |interval: &&f64| (**interval - spread.median).abs() <= NEAR * spread.median;
-    let bounded = intervals.iter().filter(is_near).count() as f64 / intervals.len() as f64;
-    let most = intervals.iter().copied().fold(spread.median, f64::max) - spread.median;
-    let least = spread.median - intervals.iter().copied().fold(spread.median, f64::min);
-    let lopsided = most.max(least) / most.min(least).max(f64::EPSILON);
-    let evenness = (most + least) / spread.between_quartiles.max(f64::EPSILON);
-    let waits = schedule::ratio(&rhythm.times()).unwrap_or(0.0);
     // The skew of a few microseconds says nothing.
     let is_even = spread.skew.abs() <= limits.skew || jitter <= limits.timer;
-    if spread.median < limits.interval_s || bounded < limits.bounded || jitter > limits.widest || !is_even {
+    let bounded = *bounded;
+    let is_bounded =
+        *regular >= limits.bounded && *missed <= limits.missed && (*is_apart || bounded >= limits.bounded);
+    if waits.len() < limits.intervals || spread.median < limits.interval_s || jitter > limits.widest {
         return None;
     }
+    if !is_bounded || !is_even {
+        return None;
+    }
+    let most = waits.iter().copied().fold(spread.median, f64::max) - spread.median;
+    let least = spread.median - waits.iter().copied().fold(spread.median, f64::min);
+    let lopsided = most.max(least) / most.min(least).max(f64::EPSILON);
+    let evenness = range::over_deviation(waits).unwrap_or(0.0);
+    let memory = von_neumann::ratio(waits).unwrap_or(0.0);
+    let most_even = limits.evenness.1 - limits.evenness_chance / waits.len() as f64;
+    let chance = limits.memory_chance / (waits.len() as f64).sqrt();
+    let is_drawn = lopsided <= limits.lopsided
+        && (limits.evenness.0..=most_even).contains(&evenness)
+        && (memory - 2.0).abs() <= chance;
+    let least_jitter = match jitter {
+        jitter if jitter <= limits.timer => limits.timer,
+        jitter if jitter < limits.jitter => limits.faint.0,
+        _ => limits.jitter,
+    };
     let evidence = vec![
         measured("interval", spread.median, Some(limits.interval_s), "seconds"),
-        measured(
-            "jitter",
-            jitter,
-            Some(if jitter <= limits.timer { limits.timer } else { limits.jitter }),
-            "ratio",
-        ),
+        measured("jitter", jitter, Some(least_jitter), "ratio"),
         measured("skew", spread.skew, Some(limits.skew), "ratio"),
         measured("longest_to_shortest", lopsided, Some(limits.lopsided), "ratio"),
-        measured("range_to_quartiles", evenness, Some(limits.evenness), "ratio"),
-        measured("drift_from_schedule", waits, Some(limits.waits), "ratio"),
-        measured("intervals_near_median", bounded, Some(limits.bounded), "ratio"),
-        measured("intervals", intervals.len() as f64, Some(limits.intervals as f64), "calls"),
+        measured("range_to_deviation", evenness, Some(most_even), "ratio"),
+        measured("dependence_on_wait_before", memory, None, "von Neumann's ratio"),
+        measured("drift_from_schedule", *drift, Some(limits.waits), "ratio"),
+        measured("intervals_near_median", bounded, None, "ratio"),
+        measured("intervals_explained", *regular, Some(limits.bounded), "ratio"),
+        measured("intervals_missed", *missed, Some(limits.missed), "ratio"),
+        measured("intervals", waits.len() as f64, Some(limits.intervals as f64), "calls"),
     ];
-    let is_wait = waits >= limits.waits;
-    Some(Regularity { spread, jitter, bounded, lopsided, evenness, is_wait, evidence })
+    let is_wait = *drift >= limits.waits;
+    Some(Regularity { cadence, jitter, bounded, is_wait, is_drawn, evidence })
 }
 
 /// Connections to one port of a server.
@@ -173,11 +192,19 @@ pub(super) fn connections(rhythm: &Rhythm, port: u16, limits: &Thresholds) -> Op
     let (sent, got) = (Spread::of(&bytes(|call| call.sent))?, Spread::of(&bytes(|call| call.got))?);
     let is_heard = sent.median > 0.0 || got.median > 0.0;
     let sizes = sent.mad / sent.median.max(1.0);
-    if !is_heard || sent.median.max(got.median) > limits.call_bytes || sizes > limits.size_spread {
+    if !is_heard || sent.median.max(got.median) > limits.call_bytes {
         return None;
     }
-    let is_alert =
-        regular.is_jittered(limits) || (regular.is_timer(limits) && regular.is_wait && !is_service(port));
+    let is_alike = sizes <= limits.size_spread;
+    // Padding hides what calls have in common: their waits have to be the clearer.
+    if !is_alike && regular.cadence.waits.len() < limits.padded_intervals {
+        return None;
+    }
+    let is_alert = regular.is_jittered(rhythm, limits)
+        || (is_alike && regular.is_timer(limits) && regular.is_wait && !is_service(port));
+    if !is_alike && !is_alert {
+        return None;
+    }
     let mut verdict = verdict(&regular, is_alert);
     if !is_alert
         && regular.is_timer(limits)
@@ -202,7 +229,7 @@ pub(super) fn questions(rhythm: &Rhythm, limits: &Thresholds) -> Option<Verdict>
     if new_names < limits.new_names {
         return None;
     }
-    let mut verdict = verdict(&regular, regular.is_jittered(limits) || regular.is_timer(limits));
+    let mut verdict = verdict(&regular, regular.is_jittered(rhythm, limits) || regular.is_timer(limits));
     verdict.evidence.push(measured("new_names", new_names, Some(limits.new_names), "ratio"));
     Some(verdict)
 }
@@ -272,5 +299,13 @@ fn half_open(rhythm: &Rhythm, done: &[Call], limits: &Thresholds) -> Option<Verd
 /// Messages without a connection: pings. What measures reachability does so by a timer; only what hides jitters.
 pub(super) fn messages(rhythm: &Rhythm, limits: &Thresholds) -> Option<Verdict> {
     let regular = regularity(rhythm, limits)?;
-    regular.is_jittered(limits).then(|| verdict(&regular, true))
+    regular.is_jittered(rhythm, limits).then(|| verdict(&regular, true))
+}
+
+/// Messages of one flow to a port: alerts where nothing known explains them.
+pub(super) fn stream(rhythm: &Rhythm, port: u16, limits: &Thresholds) -> Option<Verdict> {
+    let regular = regularity(rhythm, limits)?;
+    let is_small = rhythm.calls.iter().filter(|call| call.sent as f64 <= limits.call_bytes).count();
+    let is_told = 2 * is_small > rhythm.calls.len() && regular.is_jittered(rhythm, limits);
+    is_told.then(|| verdict(&regular, !rhythm.is_known && !is_service(port)))
 }

@@ -40,6 +40,8 @@ impl Call {
 #[derive(Debug, Default)]
 pub(super) struct Rhythm {
     pub(super) calls: SmallVec<[Call; 1]>,
+    /// Calls that there were, also those that are no longer kept.
+    pub(super) count: u32,
     /// Port of the client in the last call, or hash of the last name.
     pub(super) last: u64,
     /// Hashes of the names asked for.
@@ -51,6 +53,8 @@ pub(super) struct Rhythm {
     pub(super) base: [u64; 2],
     /// Whether the next call comes after a break.
     pub(super) is_after_break: bool,
+    /// Whether its messages are of a known protocol.
+    pub(super) is_known: bool,
 }
 
 impl Entry for Rhythm {
@@ -95,6 +99,17 @@ impl Rhythm {
         self.begin(now_ns, u64::from(len))
     }
 
+    /// Notes what the flow from this port of the client has carried so far; whether there is a message more that is a call by
+    /// itself. A flow that was silent for minutes begins anew.
+    pub(super) fn begin_flow_message(&mut self, client_port: u16, record: &FlowRecord) -> bool {
+        let is_same = self.last == u64::from(client_port) + 1 && record.first_ns <= self.traffic.last_ns;
+        let before = if is_same { self.base[0] } else { 0 };
+        self.last = u64::from(client_port) + 1;
+        self.base[0] = record.payload_bytes;
+        let more = record.payload_bytes.saturating_sub(before);
+        more > 0 && self.begin_message(record.last_ns, u32::try_from(more).unwrap_or(u32::MAX))
+    }
+
     /// Notes a question of DNS of `len` bytes.
     pub(super) fn begin_question(&mut self, name: u64, now_ns: u64, len: u32) -> bool {
         let is_new = !self.names.contains(&name);
@@ -132,6 +147,7 @@ impl Rhythm {
         }
         let is_after_break = std::mem::take(&mut self.is_after_break);
         self.calls.push(Call { begin_ns, sent, is_after_break, ..Call::default() });
+        self.count = self.count.saturating_add(1);
         true
     }
 
@@ -157,19 +173,7 @@ impl Rhythm {
 
     /// Seconds between calls, but for those that nobody watched between.
     pub(super) fn intervals(&self) -> Vec<f64> {
-        let gap = |pair: &[Call]| match pair {
-            [a, b] if !b.is_after_break => Some(b.begin_ns.saturating_sub(a.begin_ns) as f64 / 1e9),
-            _ => None,
-        };
-        self.calls.windows(2).filter_map(gap).collect()
-    }
-
-    /// When the calls of the longest stretch without a break began, seconds after its first.
-    pub(super) fn times(&self) -> Vec<f64> {
-        let stretches = self.calls.chunk_by(|_, next| !next.is_after_break);
-        let longest = stretches.max_by_key(|stretch| stretch.len()).unwrap_or_default();
-        let first_ns = longest.first().map_or(0, |call| call.begin_ns);
-        longest.iter().map(|call| call.begin_ns.saturating_sub(first_ns) as f64 / 1e9).collect()
+        gaps(&self.calls).collect()
     }
 
     /// How long the calls span, nanoseconds.
@@ -178,6 +182,14 @@ impl Rhythm {
         let span = first.zip(last).map_or(0, |(first, last)| last.begin_ns.saturating_sub(first.begin_ns));
         u64::try_from(span).unwrap_or(0)
     }
+}
+
+/// Gaps between calls, but for those that nobody watched between, seconds.
+pub(super) fn gaps(calls: &[Call]) -> impl Iterator<Item = f64> {
+    calls.windows(2).filter_map(|pair| match pair {
+        [a, b] if !b.is_after_break => Some(b.begin_ns.saturating_sub(a.begin_ns) as f64 / 1e9),
+        _ => None,
+    })
 }
 
 /// Bytes of payload that a side has sent. Where some came again or are missing, in TCP, as its sequence numbers have it: what

@@ -65,6 +65,7 @@ pub(super) fn read(value: Value, wall_offset_ns: i64) -> Result<Vec<(Pair, Rhyth
             ..Traffic::default()
         };
         let rhythm = Rhythm {
+            count: u32::try_from(calls.len()).unwrap_or(u32::MAX),
             calls: calls.into(),
             last,
             names: names.into(),

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
+use aya::programs::ProgramFd;
 use inspector::dataplane::{Subject, Trial};
 use inspector_common::Tally;
 
 use crate::error::{Failed, Failure};
 use crate::pace::Pace;
 use crate::report::{Figure, Section, Unit};
-use crate::scenario::{Maps, Scenario};
+use crate::scenario::{Maps, Scenario, Yardstick};
 use crate::statistics::Spread;
 
 /// Packets a system call. Rings are emptied in between, so it must not fill half of one: 500 of the largest heads
@@ -64,28 +65,32 @@ pub(crate) fn measure(
     };
     let empty = pace.empty.try_clone().or_failed("keeping a program's descriptor")?;
     let mut rounds = Rounds::default();
-    for round in 0..count {
+    for _ in 0..count {
         if scenario.maps == Maps::Empty {
             // One after the other: the old maps make room first.
             drop(trial);
             (trial, subject) = load(scenario, program)?;
         }
-        // The order turns around, so that what drifts does no harm.
-        for is_program in [round % 2 != 0, round % 2 == 0] {
-            pace.aim(if is_program { &subject.fd } else { &empty })?;
-            let mut sum = 0.0;
-            for _ in 0..passes {
-                sum += pace.pass(AT_ONCE, || trial.discard_heads())?;
-            }
-            let samples = if is_program { &mut rounds.program } else { &mut rounds.control };
-            samples.push(sum / passes as f64);
-        }
+        rounds.turn(pace, [&empty, &subject.fd], passes, || trial.discard_heads())?;
     }
-    let missed = pace.missed()?;
-    if missed > 0 {
-        return Err(Failure::new("pacing", format!("{missed} packets did not reach the program")));
+    let figure = rounds.figure(pace, Section::Cost, scenario.title)?.of_program(program);
+    let figure = Figure { left_out: left_out(&trial)?, ..figure };
+    Ok(figure.held_against(scenario.goal))
+}
+
+/// Measures a program of the bench's own, which needs no maps of inspector's.
+pub(crate) fn yardstick(pace: &mut Pace, yardstick: Yardstick, effort: Effort) -> Result<Figure, Failure> {
+    let program = pace.program(yardstick.program)?;
+    let empty = pace.empty.try_clone().or_failed("keeping a program's descriptor")?;
+    pace.aim(&program)?;
+    for _ in 0..2 {
+        pace.pass(AT_ONCE, || ())?;
     }
-    rounds.figure(scenario, program, &trial)
+    let mut rounds = Rounds::default();
+    for _ in 0..effort.rounds {
+        rounds.turn(pace, [&empty, &program], effort.passes, || ())?;
+    }
+    rounds.figure(pace, Section::Yardsticks, yardstick.title)
 }
 
 /// Gets program, packets and maps into the state that the scenario wants.
@@ -130,6 +135,28 @@ fn enter_flows(pace: &mut Pace, trial: &Trial) -> Result<(), Failure> {
 }
 
 impl Rounds {
+    /// Measures control and program, after each other.
+    fn turn(
+        &mut self,
+        pace: &mut Pace,
+        [control, program]: [&ProgramFd; 2],
+        passes: usize,
+        mut between: impl FnMut(),
+    ) -> Result<(), Failure> {
+        // The order turns around, so that what drifts does no harm.
+        let is_program_first = !self.control.len().is_multiple_of(2);
+        for is_program in [is_program_first, !is_program_first] {
+            pace.aim(if is_program { program } else { control })?;
+            let mut sum = 0.0;
+            for _ in 0..passes {
+                sum += pace.pass(AT_ONCE, &mut between)?;
+            }
+            let samples = if is_program { &mut self.program } else { &mut self.control };
+            samples.push(sum / passes as f64);
+        }
+        Ok(())
+    }
+
     /// Since the order turns around, the control ends every second round and begins the next: the differences between
     /// those two, forwards and backwards by turns.
     fn null(&self) -> Vec<f64> {
@@ -140,13 +167,15 @@ impl Rounds {
         neighbours.enumerate().map(difference).collect()
     }
 
-    fn figure(&self, scenario: &Scenario, program: &str, trial: &Trial) -> Result<Figure, Failure> {
+    fn figure(&self, pace: &Pace, section: Section, title: &str) -> Result<Figure, Failure> {
+        let missed = pace.missed()?;
+        if missed > 0 {
+            return Err(Failure::new("pacing", format!("{missed} packets did not reach the program")));
+        }
         let cost = Spread::of_differences(&self.program, &self.control).or_failed("measuring")?;
-        let figure = Figure::new(Section::Cost, scenario.title, Unit::NanosecondsPerPacket, cost);
         let control = Spread::of(&self.control).or_failed("measuring")?.median;
-        let figure = figure.of_program(program).beside(control, Spread::of(&self.null()));
-        let figure = Figure { left_out: left_out(trial)?, ..figure };
-        Ok(figure.held_against(scenario.goal))
+        let figure = Figure::new(section, title, Unit::NanosecondsPerPacket, cost);
+        Ok(figure.beside(control, Spread::of(&self.null())))
     }
 }
 

@@ -21,8 +21,8 @@ pub(crate) struct Options {
     /// Fewer rounds and shorter runs: under 3 minutes on 2 CPUs
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Measure only what has one of these words in its name: a scenario, or programs, maps, drain, replay, running,
-    /// throughput
+    /// Measure only what has one of these words in its name: a scenario, or yardsticks, programs, maps, drain, replay,
+    /// running, throughput
     #[arg(long, value_name = "WORD")]
     pub(crate) only: Vec<String>,
     /// Only this program

@@ -59,6 +59,15 @@ fn kernel(options: &Options, mix: &[Packet], report: &mut Report) -> Result<(), 
         for (number, (name, hook)) in programs.into_iter().enumerate() {
             paces.push((name, Pace::load(hook, &format!("idle{number}"))?));
         }
+        if let Some((_, pace)) = paces.iter_mut().find(|(name, _)| name == "inspector_frags")
+            && options.wants("yardsticks")
+        {
+            eprintln!("bench: yardsticks");
+            pace.fill(&packets::frames(mix), false)?;
+            for yardstick in scenario::YARDSTICKS {
+                figures.push(cost::yardstick(pace, yardstick, effort(options))?);
+            }
+        }
         for scenario in scenarios {
             let frames = scenario.frames(mix);
             for (program, pace) in &mut paces {

@@ -105,6 +105,22 @@ pub(crate) const ALL: &[Scenario] = &[
     },
 ];
 
+/// A program of the bench's own that runs over the mix, as multi-buffer XDP: what it takes tells what this machine
+/// is like, and what other programs than inspector would take on it.
+#[derive(Clone, Copy)]
+pub(crate) struct Yardstick {
+    pub(crate) title: &'static str,
+    /// Its name in the pacing programs' object.
+    pub(crate) program: &'static str,
+}
+
+/// Every yardstick; `yardsticks` on the command line.
+pub(crate) const YARDSTICKS: [Yardstick; 3] = [
+    Yardstick { title: "eight calls of a helper", program: "yard_calls" },
+    Yardstick { title: "eight looks at the exact clock", program: "yard_clock" },
+    Yardstick { title: "a flow map alone: LRU per CPU, exact clock", program: "yard_flows" },
+];
+
 impl Scenario {
     pub(crate) fn settings(&self) -> Settings {
         let one_in = if self.is_sampled_out { 1 << 20 } else { 1 };

@@ -59,6 +59,7 @@ pub(crate) struct Figure {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Section {
     Cost,
+    Yardsticks,
     Program,
     Maps,
     Userspace,
@@ -66,12 +67,13 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Cost, Self::Program, Self::Maps, Self::Userspace, Self::Throughput];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Cost, Self::Yardsticks, Self::Program, Self::Maps, Self::Userspace, Self::Throughput];
 
     const fn title(self) -> &'static str {
         match self {
             Self::Cost => "What a packet costs, over an empty program",
+            Self::Yardsticks => "What this machine takes for other things, over an empty program",
             Self::Program => "What the kernel made of each program",
             Self::Maps => "Memory of the maps",
             Self::Userspace => "Userspace",
