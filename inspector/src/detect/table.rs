@@ -66,7 +66,6 @@ impl Set {
 }
 
 /// Slots of a set, by the bits of their numbers.
-#[derive(Clone, Copy)]
 struct Ways(u8);
 
 impl Iterator for Ways {
