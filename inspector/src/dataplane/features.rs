@@ -37,7 +37,7 @@ pub enum Feature {
     XdpLink,
     /// Reading many entries of a map by one call.
     BatchReads,
-    /// The clock of a few milliseconds' resolution that costs next to nothing.
+    /// The clock of a few milliseconds' resolution, read once a tick.
     CoarseClock,
     /// Frames of several buffers.
     XdpFrags,
@@ -93,7 +93,7 @@ impl Feature {
             Self::RingBuffer => "it cannot run, since heads have no way to userspace",
             Self::XdpLink => "it cannot run, since a program would outlive its loader",
             Self::BatchReads => "maps are read entry by entry, which takes about five times as long",
-            Self::CoarseClock => "every packet reads the exact clock, about 20 ns more each",
+            Self::CoarseClock => "the exact clock is read once a tick in its place",
             Self::XdpFrags => {
                 "frames longer than one buffer are seen in the network stack (generic mode), not in the driver"
             }

@@ -1,4 +1,5 @@
 //! Programs that tell what a machine takes for what others, too, need: a call, a look at the clock, a flow map.
+#![expect(clippy::needless_pass_by_value, reason = "it is how aya's macro calls a program")]
 
 use aya_ebpf::bindings::xdp_action::XDP_PASS;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
