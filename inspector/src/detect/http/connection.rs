@@ -22,6 +22,8 @@ pub(super) enum Use {
 pub(super) enum Inside {
     WebSocket,
     Connect,
+    /// TLS (RFC 2817), which is what it says.
+    Tls,
     /// Anything else that a connection is turned into (RFC 9110 §7.8).
     Other,
 }
@@ -66,10 +68,12 @@ impl Connection {
     /// there.
     pub(super) fn carried(&mut self, payload: &[u8], len: u32, to_server: bool) -> Option<Carried> {
         let Use::Open(inside) = self.used_for else { return None };
-        let side = self.sides.get_mut(usize::from(!to_server))?;
+        let side = self.sides.get_mut(usize::from(!to_server)).filter(|_| inside != Inside::Tls)?;
         let frame = if inside == Inside::WebSocket { Frame::parse(payload) } else { None };
+        let is_whole = |frame: &Frame| frame.header_len + frame.len == u64::from(len);
+        let is_frame = |frame: Frame| frame.mask.is_some() == to_server || is_whole(&frame);
         // A WebSocket whose first bytes are no frame is none.
-        if !*side.is_framed.get_or_insert(frame.is_some_and(|frame| frame.mask.is_some() == to_server)) {
+        if !*side.is_framed.get_or_insert(frame.is_some_and(is_frame)) {
             side.add(payload, len);
             let carried = Carried::of(payload, len, self.host);
             return match inside {
@@ -77,7 +81,7 @@ impl Connection {
                 Inside::Connect => {
                     carried.filter(|carried| matches!(carried, Carried::Ssh | Carried::WireGuard))
                 }
-                Inside::WebSocket | Inside::Other => {
+                Inside::WebSocket | Inside::Tls | Inside::Other => {
                     carried.filter(|carried| matches!(carried, Carried::Ssh | Carried::Tls))
                 }
             }
@@ -89,7 +93,7 @@ impl Connection {
         }
         let data_len = u32::try_from(frame.len).unwrap_or(u32::MAX);
         // In the middle of a frame what looks like a header is none.
-        if frame.header_len + frame.len == u64::from(len) {
+        if is_whole(&frame) {
             if frame.is_compressed {
                 side.is_known = true;
             } else if frame.opcode == TEXT {

@@ -114,7 +114,9 @@ impl Http {
             Start::Response(100 | 102 | 103) => return,
             Start::Response(status) => {
                 connection.used_for = match connection.used_for {
-                    Use::Asked(inside @ (Inside::WebSocket | Inside::Other)) if status == 101 => {
+                    Use::Asked(inside @ (Inside::WebSocket | Inside::Tls | Inside::Other))
+                        if status == 101 =>
+                    {
                         Use::Open(inside)
                     }
                     Use::Asked(Inside::Connect) if status / 100 == 2 => Use::Open(Inside::Connect),
@@ -193,9 +195,8 @@ fn asked_for(method: &[u8], message: &Message<'_>) -> Use {
     }
     match message.field(b"upgrade") {
         Some(upgrade) if upgrade.eq_ignore_ascii_case(b"websocket") => Use::Asked(Inside::WebSocket),
-        // RFC 2817: it says what follows.
         Some(upgrade) if upgrade.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"TLS/")) => {
-            Use::Messages
+            Use::Asked(Inside::Tls)
         }
         Some(_) => Use::Asked(Inside::Other),
         None => Use::Messages,
