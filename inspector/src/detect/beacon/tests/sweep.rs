@@ -40,7 +40,7 @@ impl Wire {
                 Self::Dns => question(&mut detector, call.0, &format!("a{n:x}"), &mut findings),
                 Self::Ping => ping(&mut detector, call.0, &mut findings),
                 Self::Stream => {
-                    stream(&mut detector, 6, (5000, 4444), (first, call.0), totals, &mut findings)
+                    stream(&mut detector, 6, (5000, 4444), (first, call.0), totals, &mut findings);
                 }
                 Self::Udp => stream(&mut detector, 17, (5000, 4444), (first, call.0), totals, &mut findings),
             }
