@@ -74,6 +74,10 @@ impl Engine {
 
     /// Reports what is to be reported of what was found, each with an excerpt of the packet that told.
     fn admit(&mut self, report: &mut impl FnMut(Report), excerpt: impl Fn(&Finding) -> Option<String>) {
+        // Nearly never is there any, and this is asked for every event.
+        if self.findings.is_empty() {
+            return;
+        }
         for finding in self.findings.drain(..) {
             if let Some(mut admitted) = self.deduper.admit(finding, self.now_ns) {
                 admitted.excerpt = excerpt(&admitted.finding);

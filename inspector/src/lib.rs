@@ -18,6 +18,7 @@ pub mod dissect;
 pub mod doctor;
 pub mod engine;
 pub mod findings;
+mod hash;
 pub mod metrics;
 pub mod network;
 pub mod observation;

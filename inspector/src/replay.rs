@@ -2,7 +2,6 @@
 
 use bytemuck::Zeroable as _;
 use bytemuck::allocation::zeroed_slice_box;
-use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use inspector_common::series::SERIES_SLOTS;
@@ -12,6 +11,7 @@ use inspector_common::{
 };
 
 use crate::aging::{AGING_NS, Patience};
+use crate::hash::KeyHash;
 use crate::observation::{Event, FlowUpdate};
 use crate::series::SeriesReader;
 
@@ -27,7 +27,7 @@ const DRAIN_NS: u64 = 1_000_000_000;
 pub struct Replay {
     control: Control,
     account: Account,
-    flows: HashMap<FlowKey, Flow, FixedState>,
+    flows: HashMap<FlowKey, Flow, KeyHash>,
     /// Flows with packets since the last drain.
     changed: Vec<FlowKey>,
     series: SeriesTable,

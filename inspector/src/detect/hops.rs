@@ -4,9 +4,8 @@
 //! where one of another connection ended is of the same stream: sequence numbers begin at random (RFC 9293, 3.4.1), so
 //! chance does that once in 2^32.
 
-use std::collections::VecDeque;
-
 use inspector_common::parse::flag;
+use smallvec::SmallVec;
 
 use super::header::has_right_segment;
 use crate::observation::Head;
@@ -42,7 +41,8 @@ impl Segment {
 /// Where the streams between some hosts stand, by endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Hops<E> {
-    ends: VecDeque<(E, u32)>,
+    /// The one heard of last is at the end. Most streams have one.
+    ends: SmallVec<[(E, u32); 2]>,
     /// Segments that went on where another endpoint's ended.
     pub(super) count: u32,
 }
@@ -57,11 +57,11 @@ impl<E: PartialEq + Copy> Hops<E> {
         }
         let is_own = self.ends.iter().any(|(other, end)| *other == endpoint && *end == segment.seq);
         let is_hop = !is_own && !segment.is_syn && self.ends.iter().any(|(_, end)| *end == segment.seq);
-        self.ends.retain(|(other, _)| *other != endpoint);
+        self.ends.retain(|&mut (other, _)| other != endpoint);
         if self.ends.len() >= KEPT {
-            self.ends.pop_front();
+            self.ends.remove(0);
         }
-        self.ends.push_back((endpoint, segment.end));
+        self.ends.push((endpoint, segment.end));
         self.count = self.count.saturating_add(u32::from(is_hop));
         is_hop
     }

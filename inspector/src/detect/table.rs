@@ -2,7 +2,13 @@
 
 use std::hash::{BuildHasher, Hash};
 
-use foldhash::quality::FixedState;
+use bytemuck::Zeroable;
+use bytemuck::allocation::zeroed_slice_box;
+
+mod slab;
+
+use self::slab::Slab;
+use crate::hash::KeyHash;
 
 /// Slots that a key may be in.
 const WAYS: usize = 8;
@@ -22,95 +28,122 @@ pub(crate) trait Entry {
 /// longest idle among equals, so one that carries evidence stays while others come and go.
 ///
 /// Most look-ups are for keys that are not there, entries are large, and there are many tables: what is not in the
-/// cache is what costs. So one byte of each key's hash stands in front, those of a set side by side, and what has
-/// another one need not be touched. Entries lie in the order they came, so that a table takes the memory of what is in
-/// it.
+/// cache is what costs. So a slot has some bits of its key's hash beside the entry's place, a set is half a cache line,
+/// and what has other bits need not be touched. Nor are entries looked at again and again for how long they were idle.
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
-    /// By set and slot: a byte of the key's hash with the highest bit set, or 0 where the slot is empty.
-    tags: Box<[[u8; WAYS]]>,
-    /// By set and slot: the place in `entries`.
-    places: Box<[[u32; WAYS]]>,
-    entries: Vec<Option<(K, V)>>,
-    /// Places in `entries` that were given up.
-    free: Vec<u32>,
+    sets: Box<[Set]>,
+    ages: Ages,
+    entries: Slab<(K, V)>,
     sweep: usize,
 }
 
-/// Where a key's hash leads.
-#[derive(Clone, Copy)]
-struct Place {
-    set: usize,
-    tag: u8,
+/// What is known of how long the entries of each set were idle, without a look at them.
+#[derive(Debug)]
+struct Ages {
+    /// A time that none of them is older than, ns, but for the new ones.
+    oldest_ns: Box<[u64]>,
+    /// A bit for each slot that has a new entry since the last sweep.
+    new: Box<[u8]>,
+}
+
+/// Eight slots: [`TAKEN`], a tag of the key's hash, and the place in `entries`; 0 where the slot is empty.
+#[derive(Clone, Copy, Debug, Zeroable)]
+#[repr(C, align(32))]
+struct Set([u32; WAYS]);
+
+/// The bit of a slot that is in use.
+const TAKEN: u32 = 1 << 31;
+/// The bits of the place; those of the tag are above it.
+const PLACE: u32 = (1 << 20) - 1;
+
+impl Set {
+    /// Which slots have this tag, or are empty where it is 0: a bit each. All are compared at once.
+    fn alike(&self, tag: u32) -> Ways {
+        let bits = self.0.iter().enumerate();
+        Ways(bits.fold(0, |bits, (way, slot)| bits | u8::from(slot & !PLACE == tag) << way))
+    }
+}
+
+/// Slots of a set, by the bits of their numbers.
+struct Ways(u8);
+
+impl Iterator for Ways {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let way = (self.0 != 0).then_some(self.0.trailing_zeros() as usize);
+        self.0 &= self.0.wrapping_sub(1);
+        way
+    }
+}
+
+/// The place that a slot names.
+const fn place(slot: u32) -> usize {
+    (slot & PLACE) as usize
 }
 
 impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
-    /// A table of at least `capacity` entries, rounded up to a power of two of sets.
+    /// A table of at least `capacity` entries, rounded up to a power of two of sets, and of a million at most.
     pub(crate) fn new(capacity: usize) -> Self {
-        let sets = capacity.div_ceil(WAYS).next_power_of_two();
-        Self {
-            tags: vec![[0; WAYS]; sets].into(),
-            places: vec![[0; WAYS]; sets].into(),
-            entries: Vec::new(),
-            free: Vec::new(),
-            sweep: 0,
-        }
+        let most = (PLACE as usize + 1) / WAYS;
+        let sets = capacity.div_ceil(WAYS).next_power_of_two().min(most);
+        let ages = Ages { oldest_ns: vec![0; sets].into(), new: vec![0; sets].into() };
+        Self { sets: zeroed_slice_box(sets), ages, entries: Slab::default(), sweep: 0 }
     }
 
     /// The set that the key may be in, and its tag.
-    fn place(&self, key: &K) -> Place {
-        let hash = FixedState::default().hash_one(key);
-        let [tag, .., h0, h1, h2, h3] = hash.to_be_bytes();
-        let set = u32::from_be_bytes([h0, h1, h2, h3]) as usize & (self.tags.len() - 1);
-        Place { set, tag: tag | 0x80 }
+    fn set(&self, key: &K) -> (usize, u32) {
+        let hash = KeyHash.hash_one(key);
+        let [high @ .., h0, h1, h2, h3] = hash.to_be_bytes();
+        let set = u32::from_be_bytes([h0, h1, h2, h3]) as usize & (self.sets.len() - 1);
+        (set, u32::from_be_bytes(high) & !PLACE | TAKEN)
     }
 
     /// Where in `entries` the key's is.
-    fn find(&self, Place { set, tag }: Place, key: &K) -> Option<usize> {
-        let (tags, places) = (self.tags.get(set)?, self.places.get(set)?);
-        let alike = tags.iter().zip(places).filter(|(its, _)| **its == tag);
-        let mut at = alike.map(|(_, place)| *place as usize);
-        at.find(|at| matches!(self.entries.get(*at), Some(Some((its, _))) if its == key))
+    fn find(&self, (set, tag): (usize, u32), key: &K) -> Option<usize> {
+        let set = self.sets.get(set)?;
+        let is_key = |at: &usize| self.entries.get(*at).is_some_and(|(its, _)| its == key);
+        set.alike(tag).map(|way| place(set.0[way & (WAYS - 1)])).find(is_key)
     }
 
     /// The key's entry, if it is there.
     pub(crate) fn get(&mut self, key: &K) -> Option<&mut V> {
-        let at = self.find(self.place(key), key)?;
-        self.entries.get_mut(at)?.as_mut().map(|(_, entry)| entry)
+        if self.entries.is_empty() {
+            return None;
+        }
+        let at = self.find(self.set(key), key)?;
+        self.entries.get_mut(at).map(|(_, entry)| entry)
     }
 
     /// The key's entry, made by `make` if there is none. `None` never happens but for want of a better type.
     pub(crate) fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> Option<&mut V> {
-        let place = self.place(&key);
+        let place = self.set(&key);
         if let Some(at) = self.find(place, &key) {
-            return self.entries.get_mut(at)?.as_mut().map(|(_, entry)| entry);
+            return self.entries.get_mut(at).map(|(_, entry)| entry);
         }
         let at = self.room(place)?;
-        Some(&mut self.entries.get_mut(at)?.insert((key, make())).1)
+        self.entries.put(at, || (key, make())).map(|(_, entry)| entry)
     }
 
     /// Makes room for a new entry in a set, that of another if the set is full; where in `entries` that is.
-    fn room(&mut self, Place { set, tag }: Place) -> Option<usize> {
-        let empty = self.tags.get(set)?.iter().position(|tag| *tag == 0);
-        let way = empty.or_else(|| self.least(set))?;
-        let place = self.places.get_mut(set)?.get_mut(way)?;
-        if empty.is_some() {
-            if let Some(free) = self.free.pop() {
-                *place = free;
-            } else {
-                *place = u32::try_from(self.entries.len()).ok()?;
-                self.entries.push(None);
-            }
-        }
-        *self.tags.get_mut(set)?.get_mut(way)? = tag;
-        Some(*place as usize)
+    fn room(&mut self, (set, tag): (usize, u32)) -> Option<usize> {
+        let slots = self.sets.get(set)?;
+        let (way, at) = if let Some(empty) = slots.alike(0).next() {
+            (empty, self.entries.room())
+        } else {
+            let least = self.least(slots)?;
+            (least, place(slots.0[least]))
+        };
+        *self.sets.get_mut(set)?.0.get_mut(way)? = tag | u32::try_from(at).ok()?;
+        *self.ages.new.get_mut(set)? |= 1 << way;
+        Some(at)
     }
 
     /// Which entry of a full set is the least.
-    fn least(&self, set: usize) -> Option<usize> {
-        let places = self.places.get(set)?;
+    fn least(&self, Set(slots): &Set) -> Option<usize> {
         let rank = |way: usize| {
-            let (_, entry) = self.entries.get(*places.get(way)? as usize)?.as_ref()?;
+            let (_, entry) = self.entries.get(place(slots[way]))?;
             Some((entry.worth(), entry.last_ns()))
         };
         (0..WAYS).min_by_key(|way| rank(*way))
@@ -118,19 +151,32 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
 
     /// All entries, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.entries.iter().flatten().map(|(key, entry)| (key, entry))
+        self.entries.iter().map(|(key, entry)| (key, entry))
     }
 
     /// Drops entries of a part of the table that were idle since `before_ns`.
     pub(crate) fn expire(&mut self, before_ns: u64) {
-        let part = self.tags.len().div_ceil(SWEEP_TICKS);
-        let sets = self.tags.iter_mut().zip(&self.places);
-        for (tags, places) in sets.skip(self.sweep * part).take(part) {
-            for (tag, place) in tags.iter_mut().zip(places).filter(|(tag, _)| **tag != 0) {
-                let Some(slot) = self.entries.get_mut(*place as usize) else { continue };
-                if slot.as_ref().is_some_and(|(_, entry)| entry.last_ns() < before_ns) {
-                    (*slot, *tag) = (None, 0);
-                    self.free.push(*place);
+        let part = self.sets.len().div_ceil(SWEEP_TICKS);
+        let ages = self.ages.oldest_ns.iter_mut().zip(&mut self.ages.new);
+        let sets = self.sets.iter_mut().zip(ages);
+        for (set, (oldest_ns, new)) in sets.skip(self.sweep * part).take(part) {
+            // Times only grow, so a bound holds until there are new entries.
+            let looked_at = if *oldest_ns < before_ns { u8::MAX } else { *new };
+            if looked_at == u8::MAX {
+                *oldest_ns = u64::MAX;
+            }
+            *new = 0;
+            for way in Ways(looked_at) {
+                let slot = &mut set.0[way & (WAYS - 1)];
+                let Some((_, entry)) = self.entries.get(place(*slot)).filter(|_| *slot != 0) else {
+                    continue;
+                };
+                let last_ns = entry.last_ns();
+                if last_ns < before_ns {
+                    self.entries.remove(place(*slot));
+                    *slot = 0;
+                } else {
+                    *oldest_ns = last_ns.min(*oldest_ns);
                 }
             }
         }
@@ -139,7 +185,7 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
 
     /// Entries in use, and room for them.
     pub(crate) fn occupancy(&self) -> (usize, usize) {
-        (self.entries.len() - self.free.len(), self.tags.len() * WAYS)
+        (self.entries.len(), self.sets.len() * WAYS)
     }
 }
 

@@ -298,11 +298,21 @@ impl Beacon {
     }
 }
 
+/// Most names are shorter, bytes.
+const NAME_LEN: usize = 64;
+
 /// The name of a query in lower case; `None` where it is not printable or this is no query.
 fn name(message: &Message<'_>) -> Option<String> {
     let question = message.question.filter(|_| !message.is_response())?;
-    let labels: Vec<_> = question.name.labels().collect();
-    Some(str::from_utf8(&labels.join(&b'.')).ok()?.to_ascii_lowercase())
+    let mut name = Vec::with_capacity(NAME_LEN);
+    for label in question.name.labels() {
+        if !name.is_empty() {
+            name.push(b'.');
+        }
+        name.extend_from_slice(label);
+    }
+    name.make_ascii_lowercase();
+    String::from_utf8(name).ok()
 }
 
 fn is_request(payload: &[u8]) -> bool {

@@ -4,6 +4,7 @@ use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 
 use foldhash::quality::FixedState;
+use smallvec::SmallVec;
 
 use super::Thresholds;
 use crate::detect::table::{Entry, Table};
@@ -33,7 +34,7 @@ pub(super) type Destination = (IpAddr, u16, u8, u64);
 /// The first clients of a destination.
 #[derive(Debug, Default)]
 struct Callers {
-    hashes: Vec<u64>,
+    hashes: SmallVec<[u64; 2]>,
     last_ns: u64,
 }
 

@@ -2,6 +2,7 @@
 
 use inspector_common::FlowRecord;
 use inspector_common::parse::flag;
+use smallvec::SmallVec;
 
 use crate::detect::table::Entry;
 use crate::findings::Traffic;
@@ -38,13 +39,13 @@ impl Call {
 /// The calls of a pair.
 #[derive(Debug, Default)]
 pub(super) struct Rhythm {
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: SmallVec<[Call; 1]>,
     /// Calls that there were, also those that are no longer kept.
     pub(super) count: u32,
     /// Port of the client in the last call, or hash of the last name.
     pub(super) last: u64,
     /// Hashes of the names asked for.
-    pub(super) names: Vec<u64>,
+    pub(super) names: SmallVec<[u64; 2]>,
     pub(super) new_names: u32,
     pub(super) questions: u32,
     pub(super) traffic: Traffic,

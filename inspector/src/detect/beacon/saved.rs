@@ -31,7 +31,7 @@ pub(super) fn save(pairs: &Table<Pair, Rhythm>, wall_offset_ns: i64) -> Value {
             let Call { begin_ns, sent, got, client_flags, server_flags, is_after_break } = *call;
             (begin_ns.saturating_add(wall_offset_ns), sent, got, client_flags, server_flags, is_after_break)
         });
-        let (names, calls) = (rhythm.names.clone(), calls.collect());
+        let (names, calls) = (rhythm.names.to_vec(), calls.collect());
         let Rhythm { last, new_names, questions, .. } = *rhythm;
         Saved { pair: *pair, calls, last, names, new_names, questions }
     };
@@ -66,9 +66,9 @@ pub(super) fn read(value: Value, wall_offset_ns: i64) -> Result<Vec<(Pair, Rhyth
         };
         let rhythm = Rhythm {
             count: u32::try_from(calls.len()).unwrap_or(u32::MAX),
-            calls,
+            calls: calls.into(),
             last,
-            names,
+            names: names.into(),
             new_names,
             questions,
             traffic,

@@ -1,13 +1,16 @@
 //! The values that a field took.
 
+use smallvec::SmallVec;
+
 /// Distinct values kept; what comes beyond is only counted.
 const KEPT: usize = 64;
 
 /// A bounded histogram of a field's values.
 #[derive(Clone, Debug, Default)]
 pub(in crate::detect) struct Alphabet {
-    /// Values in order, and how often each came. So few are found faster in one piece than in a tree.
-    counts: Vec<(u64, u32)>,
+    /// Values in order, and how often each came. So few are found faster in one piece than in a tree; most fields
+    /// have one.
+    counts: SmallVec<[(u64, u32); 1]>,
     total: u32,
 }
 

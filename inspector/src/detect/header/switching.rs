@@ -103,10 +103,13 @@ impl Flows {
     /// What came since the flow's update before, and whether the flow is a new one.
     pub(in crate::detect) fn news(&mut self, update: &FlowUpdate<'_>) -> (Counts, bool) {
         let now = Counts::of(update.record);
-        let before = self.0.get(update.key).map(|known| std::mem::replace(known, now));
-        if before.is_none() && !update.is_final {
-            self.0.entry(*update.key, || now);
-        }
+        let mut is_new = false;
+        let make = || {
+            is_new = true;
+            now
+        };
+        let known = if update.is_final { self.0.get(update.key) } else { self.0.entry(*update.key, make) };
+        let before = known.map(|known| std::mem::replace(known, now)).filter(|_| !is_new);
         let age_ns = update.record.last_ns.saturating_sub(update.record.first_ns);
         match before {
             Some(before) => (now.since(&before), false),
@@ -166,6 +169,8 @@ impl Switches {
 pub(in crate::detect) struct Switching {
     pub(in crate::detect) packets: u64,
     pub(in crate::detect) fields: [Switches; field::COUNT],
+    /// Switches of all fields.
+    count: u32,
     recent: [u64; RECENT],
     written: usize,
 }
@@ -173,8 +178,13 @@ pub(in crate::detect) struct Switching {
 impl Switching {
     pub(in crate::detect) fn add(&mut self, counts: &Counts) {
         self.packets += counts.packets;
+        // Nearly always, and the fields take several cache lines.
+        if counts.switches == [0; field::COUNT] {
+            return;
+        }
         for (field, new) in self.fields.iter_mut().zip(counts.switches) {
             field.count = field.count.saturating_add(new);
+            self.count = self.count.saturating_add(new);
         }
     }
 
@@ -195,8 +205,8 @@ impl Switching {
     }
 
     /// Switches of all fields.
-    pub(in crate::detect) fn count(&self) -> u32 {
-        self.fields.iter().fold(0, |sum, field| sum.saturating_add(field.count))
+    pub(in crate::detect) const fn count(&self) -> u32 {
+        self.count
     }
 
     /// The field's switches a packet.

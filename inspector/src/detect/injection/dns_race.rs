@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
+
 use crate::detect::table::{Entry, Table};
 use crate::dissect::dns::{Message, Section, kind};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
@@ -32,7 +34,7 @@ struct Race {
     first_ns: u64,
     queries: u32,
     /// Hashes of the addresses in the first answer; empty until it came.
-    addresses: Vec<u64>,
+    addresses: SmallVec<[u64; 2]>,
     traffic: Traffic,
 }
 
@@ -78,7 +80,7 @@ impl Races {
         let is_answer = message.is_response();
         let who = if is_answer { (dst, src, key.dst_port) } else { (src, dst, key.src_port) };
         let new =
-            || Race { first_ns: now_ns, queries: 0, addresses: Vec::new(), traffic: Traffic::default() };
+            || Race { first_ns: now_ns, queries: 0, addresses: SmallVec::new(), traffic: Traffic::default() };
         let race = self.open.entry((who.0, who.1, who.2, message.id), new)?;
         if now_ns.saturating_sub(race.first_ns) > OPEN_NS {
             *race = new();
@@ -101,7 +103,7 @@ impl Races {
 }
 
 /// Hashes of the addresses that an answer gives; few answers hold more than eight.
-fn addresses(message: &Message<'_>) -> Vec<u64> {
+fn addresses(message: &Message<'_>) -> SmallVec<[u64; 2]> {
     let answers = message.records().filter(|record| record.section == Section::Answer);
     let addresses = answers.filter(|record| matches!(record.kind, kind::A | kind::AAAA));
     let hash = |bytes: &[u8]| bytes.iter().fold(7u64, |h, &b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));

@@ -72,6 +72,10 @@ fn switching(
 
 /// Judges what the exact counters say.
 pub(super) fn of_counts(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Vec<Finding> {
+    // As nearly always. No verdict is given on less.
+    if state.switching.count() < limits.switches && state.identifications.low_zeros() < limits.low_zeros {
+        return Vec::new();
+    }
     let mut findings = Vec::new();
     // Path tracers count the TTL up from 1, again and again (mtr).
     let ttls = &state.switching.fields[field::TTL].values;

@@ -5,9 +5,8 @@
 //! the same ports again, and a scanner goes on, through many ports or many hosts. The other side has to be seen
 //! to refuse (RST).
 
-use std::collections::VecDeque;
-
 use inspector_common::parse::flag;
+use smallvec::SmallVec;
 
 use super::Detector;
 use super::header::{Gate, Pair, context, crossed, has_right_segment, is_sound};
@@ -85,7 +84,7 @@ struct Attempt {
 /// What one host tried of another.
 #[derive(Debug, Default)]
 struct Attempts {
-    recent: VecDeque<Attempt>,
+    recent: SmallVec<[Attempt; 1]>,
     refused: u32,
     is_counted: bool,
     gate: Gate,
@@ -144,9 +143,9 @@ impl Attempts {
             return;
         }
         if self.recent.len() >= KEPT {
-            self.recent.pop_front();
+            self.recent.remove(0);
         }
-        self.recent.push_back(attempt);
+        self.recent.push(attempt);
     }
 
     /// Notes that a port refused; whether that is news.

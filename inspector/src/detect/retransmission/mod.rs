@@ -9,11 +9,10 @@
 //! Acknowledgements are known from heads only, so what is counted is a part of what there is. Both directions have
 //! to be seen.
 
-use std::collections::VecDeque;
-
 use inspector_common::FlowKey;
 use inspector_common::head::reason;
 use inspector_common::parse::flag;
+use smallvec::SmallVec;
 
 use super::Detector;
 use super::header::{Gate, Pair, context, crossed, has_right_segment, is_sound};
@@ -80,7 +79,7 @@ struct Stream {
     /// Sequence number up to which the other side has acknowledged, and when it first did.
     acknowledged: Option<(u32, u64)>,
     /// Sequence number, identification of the last segments with data.
-    sent: VecDeque<(u32, u16)>,
+    sent: SmallVec<[(u32, u16); 4]>,
     /// Segments with data, as far as they are counted in the pair.
     segments: u32,
     last_ns: u64,
@@ -184,9 +183,9 @@ impl Stream {
         self.last_ns = self.last_ns.max(time_ns);
         let is_copy = id != 0 && self.sent.contains(&(segment.seq, id));
         if self.sent.len() >= KEPT {
-            self.sent.pop_front();
+            self.sent.remove(0);
         }
-        self.sent.push_back((segment.seq, id));
+        self.sent.push((segment.seq, id));
         let is_known = |(ack, since_ns): (u32, u64)| {
             is_up_to(segment.end(), ack) && time_ns.saturating_sub(since_ns) >= crossing_ns
         };

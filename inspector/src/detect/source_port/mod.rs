@@ -5,9 +5,8 @@
 //! and so were ports that change within a stream ([`super::hops`]). Ports drawn at random from all there are, are
 //! what stacks and translators give out as well (RFC 6056) and are not judged.
 
-use std::collections::VecDeque;
-
 use inspector_common::parse::flag;
+use smallvec::SmallVec;
 
 use super::Detector;
 use super::header::{Gate, context, crossed, is_sound};
@@ -104,7 +103,7 @@ struct Opening {
 #[derive(Debug, Default)]
 struct Ports {
     /// The last connections.
-    opened: VecDeque<Opening>,
+    opened: SmallVec<[Opening; 1]>,
     hops: Hops<u16>,
     gates: [Gate; 2],
     connections: u32,
@@ -193,9 +192,9 @@ impl SourcePort {
             return None;
         }
         if ports.opened.len() >= KEPT {
-            ports.opened.pop_front();
+            ports.opened.remove(0);
         }
-        ports.opened.push_back(Opening { port: key.src_port, seq: segment.seq, time_ns: head.meta.time_ns });
+        ports.opened.push(Opening { port: key.src_port, seq: segment.seq, time_ns: head.meta.time_ns });
         ports.connections = ports.connections.saturating_add(1);
         if ports.opened.len() < limits.connections {
             return None;

@@ -150,10 +150,10 @@ fn unknown_options(head: &Head<'_>) -> Option<(u64, u32)> {
 
 impl State {
     /// Notes whether a segment's checksum is right; whether it may be.
-    fn verify(&mut self, head: &Head<'_>) -> bool {
+    fn verify(&mut self, head: &Head<'_>, has_unknown_options: bool) -> bool {
         let is_right = has_right_segment(head);
         self.verified = self.verified.saturating_add(u32::from(is_right.is_some()));
-        let is_odd = head.meta.anomalies & ODD != 0 || unknown_options(head).is_some();
+        let is_odd = head.meta.anomalies & ODD != 0 || has_unknown_options;
         let is_odd = is_odd && is_right == Some(true);
         self.verified_odd = self.verified_odd.saturating_add(u32::from(is_odd));
         self.damaged = self.damaged.saturating_add(u32::from(is_right == Some(false)));
@@ -171,7 +171,7 @@ impl State {
         self.damaged > 1 && self.damaged > self.verified / 10
     }
 
-    fn observe(&mut self, head: &Head<'_>) {
+    fn observe(&mut self, head: &Head<'_>, unknown_options: Option<(u64, u32)>) {
         let segment = head.segment();
         let Some(header) = segment.first_chunk::<20>() else { return };
         let [.., s0, s1, s2, s3, a0, a1, a2, a3, offset, flags, _, _, _, _, u0, u1] = *header;
@@ -195,7 +195,7 @@ impl State {
             answer if answer == SYN | ACK => self.echoes.add(acknowledged.wrapping_sub(1)),
             _ => {}
         }
-        if let Some((content, bytes)) = unknown_options(head) {
+        if let Some((content, bytes)) = unknown_options {
             self.options.add(content);
             self.option_bytes = self.option_bytes.saturating_add(bytes);
         }
@@ -223,10 +223,11 @@ impl Detector for TcpHeader {
         }
         let Some(state) = self.pairs.entry(Pair::of(key), Box::default) else { return };
         state.last_ns = head.meta.time_ns;
-        if !state.verify(head) {
+        let unknown_options = unknown_options(head);
+        if !state.verify(head, unknown_options.is_some()) {
             return;
         }
-        state.observe(head);
+        state.observe(head, unknown_options);
         findings.extend(verdict::of_heads(state, &self.thresholds, key));
     }
 

@@ -7,6 +7,22 @@ const KNOWN: [u8; 18] = [0, 1, 5, 6, 7, 8, 11, 12, 13, 14, 15, 18, 19, 27, 29, 3
 /// Kinds of middleboxes that talk to each other in options (IANA: Riverbed and others).
 const MIDDLEBOX: [u8; 6] = [33, 76, 77, 78, 174, 34];
 
+/// By kind, whether it is one of those.
+const IS_KNOWN: [bool; 256] = {
+    let mut is_known = [false; 256];
+    let mut at = 0;
+    while at < KNOWN.len() {
+        is_known[KNOWN[at] as usize] = true;
+        at += 1;
+    }
+    let mut at = 0;
+    while at < MIDDLEBOX.len() {
+        is_known[MIDDLEBOX[at] as usize] = true;
+        at += 1;
+    }
+    is_known
+};
+
 /// Identifiers of experiments in options 253 and 254 (RFC 6994, IANA's registry): Accurate ECN's counters, acknowledgement
 /// rates, fast open, encryption, SMC-R.
 const EXPERIMENTS: [[u8; 2]; 7] =
@@ -29,7 +45,7 @@ pub(super) fn unknown(options: &[u8]) -> Option<(u64, u32)> {
                     rest = &rest[len..];
                     continue;
                 }
-                if !KNOWN.contains(kind) && !MIDDLEBOX.contains(kind) {
+                if !IS_KNOWN[usize::from(*kind)] {
                     let (hash, bytes) = found.unwrap_or((0xcbf2_9ce4_8422_2325, 0));
                     // FNV-1a.
                     let hash = option

@@ -28,15 +28,24 @@ const METHOD_MAX: usize = 16;
 
 /// The line that `bytes` begin with, without its end, and what follows; `None` where the end is missing.
 fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let end = memchr::memchr(b'\n', bytes)?;
     let (line, rest) = (bytes.get(..end)?, bytes.get(end + 1..)?);
     Some((line.strip_suffix(b"\r").unwrap_or(line), rest))
+}
+
+/// Whether a payload may begin like a message, with "HTTP" or a method: most don't by their first two bytes.
+fn may_begin(payload: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_uppercase() || *byte == b'-';
+    payload.iter().take(2).all(is_letter)
 }
 
 impl<'a> Message<'a> {
     /// Reads a payload; `None` where it does not begin like a message.
     #[must_use]
     pub fn parse(payload: &'a [u8]) -> Option<Self> {
+        if !may_begin(payload) {
+            return None;
+        }
         let (first, fields, is_whole) = match line(payload) {
             Some((first, fields)) => (first, fields, true),
             None => (payload, &[][..], false),
