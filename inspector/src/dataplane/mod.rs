@@ -57,8 +57,9 @@ static OBJECT: &[u8] = include_bytes_aligned!(env!("INSPECTOR_BPF_OBJECT"));
 /// The oldest kernel that has all that no fallback replaces: BPF ring buffers, links for XDP.
 const OLDEST_KERNEL: KernelVersion = KernelVersion::new(5, 10, 0);
 
-/// The longest tick of a kernel, nanoseconds (100 Hz).
-const TICK_NS: u64 = 10_000_000;
+/// How far the programs' clock lags behind at most, nanoseconds: the longest tick of a kernel (100 Hz), and one more, since
+/// the kernel counts a tick shortly before its clock goes on.
+const LAG_NS: u64 = 20_000_000;
 
 /// Bytes of the smallest ring buffer: a page, of whichever size.
 const SMALLEST_RING: u32 = 64 << 10;
@@ -282,8 +283,7 @@ impl DataPlane {
     /// What the kernel said.
     pub fn drain(&mut self, mut sink: impl FnMut(Event<'_>)) -> std::io::Result<Drained> {
         let now_ns = now_ns();
-        // The coarse clock lags behind by up to a tick.
-        let since_ns = self.drained_ns.saturating_sub(TICK_NS);
+        let since_ns = self.drained_ns.saturating_sub(LAG_NS);
         self.drained_ns = now_ns;
         let patience = Patience::with(self.last_drain.flows, u64::from(self.flow_capacity));
         let (mut flows, mut over, mut slots) = (0, Vec::new(), Vec::new());

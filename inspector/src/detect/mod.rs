@@ -36,7 +36,7 @@ pub mod tcp_header;
 pub mod timing;
 pub mod tls;
 #[cfg(test)]
-mod wire;
+pub(crate) mod wire;
 
 use serde_json::Value;
 

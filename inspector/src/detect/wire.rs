@@ -198,7 +198,7 @@ pub(super) fn ipv4(src: [u8; 4], dst: [u8; 4], protocol: u8, segment: &[u8]) -> 
 }
 
 /// A reproducible stream of uniform bytes, like ciphertext.
-pub(super) fn noise(seed: u64, len: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state << 13;

@@ -9,8 +9,11 @@ pub mod icmp;
 pub mod ntp;
 pub mod payload;
 pub mod protocol;
+pub mod rtp;
 pub mod smb;
 pub mod snmp;
+pub mod stun;
+pub mod tftp;
 pub mod tls;
 
 use inspector_common::Class;

@@ -3,11 +3,11 @@
 /// Bytes of a message that are compared with those of the others.
 const PREFIX: usize = 16;
 /// Fewer messages can't be compared: random ones share a nibble at some place once in 6,500 times.
-pub(super) const LEAST: u32 = 5;
+pub(in crate::detect) const LEAST: u32 = 5;
 
 /// What was common to all messages so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Framing {
+pub(in crate::detect) struct Framing {
     messages: u32,
     first: [u8; PREFIX],
     /// Bits that were the same in all messages.
@@ -24,7 +24,7 @@ impl Framing {
     const FIELDS: usize = 6;
 
     /// Adds a message of `len` bytes.
-    pub(super) fn add(&mut self, bytes: &[u8], len: u32) {
+    pub(in crate::detect) fn add(&mut self, bytes: &[u8], len: u32) {
         let mut prefix = [0; PREFIX];
         for (to, from) in prefix.iter_mut().zip(bytes) {
             *to = *from;
@@ -59,7 +59,7 @@ impl Framing {
     }
 
     /// Whether the messages have a header: a nibble or the first two bits that never change, or their length.
-    pub(super) fn is_framed(&self) -> bool {
+    pub(in crate::detect) fn is_framed(&self) -> bool {
         if self.messages < LEAST {
             return false;
         }
@@ -73,7 +73,7 @@ impl Framing {
 
     /// Whether every length is the same modulo 16, though not the same: whole cipher blocks behind a header
     /// of fixed size.
-    pub(super) const fn is_blocks(&self) -> bool {
+    pub(in crate::detect) const fn is_blocks(&self) -> bool {
         self.messages >= LEAST && self.residues.is_power_of_two()
     }
 }

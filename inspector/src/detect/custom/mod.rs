@@ -7,7 +7,7 @@
 //! without fast open ([`opening`]), and in an IP protocol that nobody assigned ([`raw`]).
 
 mod conversation;
-mod framing;
+pub(super) mod framing;
 mod inner;
 mod opening;
 mod raw;

@@ -8,7 +8,7 @@ use std::hash::BuildHasher as _;
 
 use foldhash::quality::FixedState;
 
-use super::field::Field;
+use super::field::{Enough, Field};
 use super::names::is_code;
 use super::{OPTIONS, Thresholds};
 use crate::detect::noise;
@@ -58,10 +58,15 @@ pub(super) fn observe(
         if value.iter().all(|byte| *byte == 0) {
             continue;
         }
-        let mut look = |scope, least| {
+        let mut look = |scope, values| {
             let field = table.entry((scope, code.into()), Field::new)?;
             field.add(head, value, message.is_request);
-            field.judge(&OPTIONS, key, (code.into(), message.is_request), least, t)
+            field.judge(
+                &OPTIONS,
+                key,
+                (code.into(), message.is_request),
+                Enough { values, bytes: t.option_bytes },
+            )
         };
         findings.extend(look(one, t.option_values));
         if is_opaque(value) {

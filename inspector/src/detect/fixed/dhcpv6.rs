@@ -4,7 +4,7 @@ use std::hash::BuildHasher as _;
 
 use foldhash::quality::FixedState;
 
-use super::field::Field;
+use super::field::{Enough, Field};
 use super::{OPTIONS, Thresholds};
 use crate::detect::table::Table;
 use crate::dissect::dhcpv6::options;
@@ -40,6 +40,7 @@ pub(super) fn observe(
         }
         let Some(field) = table.entry((scope, code), Field::new) else { continue };
         field.add(head, value, is_request);
-        findings.extend(field.judge(&OPTIONS, key, (code, is_request), t.option_values, t));
+        let enough = Enough { values: t.option_values, bytes: t.option_bytes };
+        findings.extend(field.judge(&OPTIONS, key, (code, is_request), enough));
     }
 }

@@ -2,11 +2,18 @@
 
 use inspector_common::FlowKey;
 
-use super::{Thresholds, evidence, finding};
+use super::{evidence, finding};
 use crate::detect::novelty::Recent;
 use crate::detect::table::Entry;
 use crate::findings::{Finding, Severity, Signature, Subject, Traffic};
 use crate::observation::Head;
+
+/// From when on values of a field are reported: how many different ones, and bytes in them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Enough {
+    pub(super) values: u32,
+    pub(super) bytes: u64,
+}
 
 /// The values of one field of one sender.
 #[derive(Clone, Debug)]
@@ -32,23 +39,22 @@ impl Field {
         }
     }
 
-    /// The finding, from `least` values on; `code` says which field it is.
+    /// The finding, from `enough` on; `code` says which field it is.
     pub(super) fn judge(
         &self,
         signature: &'static Signature,
         key: &FlowKey,
         (code, is_request): (u16, bool),
-        least: u32,
-        t: &Thresholds,
+        enough: Enough,
     ) -> Option<Finding> {
         // Values that come back are a host's states, not messages.
-        if self.values < least || self.bytes < t.option_bytes || self.values * 2 < self.messages {
+        if self.values < enough.values || self.bytes < enough.bytes || self.values * 2 < self.messages {
             return None;
         }
-        let severity = if self.values >= 4 * least { Severity::High } else { Severity::Medium };
+        let severity = if self.values >= 4 * enough.values { Severity::High } else { Severity::Medium };
         let measured = vec![
-            evidence("different_values", f64::from(self.values), Some(f64::from(least)), "messages"),
-            evidence("value_bytes", self.bytes as f64, Some(t.option_bytes as f64), "bytes"),
+            evidence("different_values", f64::from(self.values), Some(f64::from(enough.values)), "messages"),
+            evidence("value_bytes", self.bytes as f64, Some(enough.bytes as f64), "bytes"),
             evidence("messages", f64::from(self.messages), None, "messages"),
             evidence("field", f64::from(code), None, "code"),
         ];

@@ -42,7 +42,7 @@ fn times(m: &Message<'_>) -> [u64; 4] {
 }
 
 /// Whether a time is far from where the one before and the time since then put it.
-fn is_jump(last: &mut (u64, u64), time: u64, now_ns: u64) -> bool {
+pub(super) fn is_jump(last: &mut (u64, u64), time: u64, now_ns: u64) -> bool {
     let (before, then_ns) = *last;
     if time == 0 || time == before {
         return false;

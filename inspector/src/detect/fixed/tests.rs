@@ -1,5 +1,12 @@
+mod local;
+mod media;
+mod texts;
+
 use super::*;
-use crate::detect::wire::{Wire, noise};
+use crate::detect::wire::{Wire, hex, noise};
+
+/// Makes a message by its number.
+type Make<'a> = &'a dyn Fn(u64) -> Vec<u8>;
 
 fn wire() -> Wire<FixedFormat> {
     Wire::new(FixedFormat::new(Thresholds::default()))
@@ -200,11 +207,6 @@ fn one_way_ciphertext_alerts_where_it_is_no_flood() {
         }
         assert_eq!(wire.severity(), Some(severity));
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// A request of SNMP with a community and a value.

@@ -2,6 +2,7 @@
 
 use super::thresholds::Thresholds;
 use super::token::{self, Place, Token};
+use crate::detect::noise;
 use crate::detect::table::Entry;
 use crate::dissect::http::{Message, Start};
 use crate::findings::{Traffic, stable_hash};
@@ -9,6 +10,8 @@ use crate::observation::Observation;
 
 /// Tokens that are remembered: what was sent before is not new.
 const REMEMBERED: usize = 192;
+/// Bytes of a body that is judged.
+const LEAST_BODY: usize = 48;
 /// A tally is halved when it has this many messages, so that what begins late shows too.
 const WINDOW: u32 = 64;
 /// Bytes of data in a User-Agent from which it names no program; identifiers of devices have up to 20.
@@ -17,7 +20,7 @@ const OPAQUE_AGENT: u32 = 24;
 const PENDING: usize = 4;
 
 /// Request headers that hold a new opaque value by their purpose, or repeat what others hold.
-const OPAQUE_BY_DESIGN: [&[u8]; 22] = [
+const OPAQUE_BY_DESIGN: [&[u8]; 21] = [
     b"authorization",
     b"proxy-authorization",
     b"cookie",
@@ -32,7 +35,6 @@ const OPAQUE_BY_DESIGN: [&[u8]; 22] = [
     b"tracestate",
     b"baggage",
     b"sec-websocket-key",
-    b"sec-websocket-protocol",
     b"dpop",
     b"http2-settings",
     b"signature",
@@ -51,12 +53,20 @@ pub(super) enum Carrier {
     RequestHeader,
     Etag,
     Path,
+    Body,
 }
 
 impl Carrier {
-    pub(super) const COUNT: usize = 6;
-    pub(super) const ALL: [Self; Self::COUNT] =
-        [Self::Cookie, Self::SetCookie, Self::Validator, Self::RequestHeader, Self::Etag, Self::Path];
+    pub(super) const COUNT: usize = 7;
+    pub(super) const ALL: [Self; Self::COUNT] = [
+        Self::Cookie,
+        Self::SetCookie,
+        Self::Validator,
+        Self::RequestHeader,
+        Self::Etag,
+        Self::Path,
+        Self::Body,
+    ];
 }
 
 /// Messages that have the carrier, those in which it was new, and the bytes that these could carry.
@@ -104,6 +114,8 @@ pub(super) struct Account {
     pub(super) carried: [u64; Carrier::COUNT],
     pub(super) reported: Option<(crate::findings::Severity, u64)>,
     pub(super) is_port_reported: bool,
+    /// Requests whose body is ciphertext.
+    pub(super) ciphertexts: u32,
     seen: Vec<u64>,
     oldest: usize,
     pending: [(u64, u32); PENDING],
@@ -119,6 +131,7 @@ impl Account {
             carried: [0; Carrier::COUNT],
             reported: None,
             is_port_reported: false,
+            ciphertexts: 0,
             seen: Vec::new(),
             oldest: 0,
             pending: [(0, 0); PENDING],
@@ -164,6 +177,7 @@ impl Account {
     pub(super) fn request(&mut self, target: &[u8], message: &Message<'_>, t: &Thresholds) -> Asked {
         self.requests += 1;
         let is_first = self.requests == 1;
+        self.ciphertexts += u32::from(is_ciphertext(message));
         self.add_cookies(message, is_first);
         self.add_request_headers(message, t);
         let validator = message.field(b"if-none-match").map(|value| {
@@ -228,7 +242,9 @@ impl Account {
             let is_opaque = OPAQUE_BY_DESIGN.iter().any(|known| name.eq_ignore_ascii_case(known));
             // A name and password stay the same, and are text.
             let is_basic = value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "));
-            if value.len() < 40 || (is_opaque && !is_basic) {
+            // Browsers can't send a token with a WebSocket but as a protocol.
+            let is_token = value.windows(3).any(|part| part == b"eyJ");
+            if value.len() < 40 || (is_opaque && !is_basic) || is_token {
                 continue;
             }
             let carried = self.fresh(value, Place::Field);
@@ -242,6 +258,10 @@ impl Account {
     /// Adds a response to what was asked on its connection.
     pub(super) fn response(&mut self, status: u16, message: &Message<'_>, asked: Asked, t: &Thresholds) {
         self.responses += 1;
+        if let Some(body) = text_body(status, message) {
+            let bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
+            self.tally(Carrier::Body, if is_ciphertext(message) { bytes } else { 0 });
+        }
         let etag = message.field(b"etag");
         if let Some(etag) = etag {
             let mut bytes = 0_u32;
@@ -318,6 +338,30 @@ fn is_returned(value: &[u8]) -> bool {
             }
         }
     })
+}
+
+/// The body of a message, as much as came with its head, without the line of a first chunk.
+fn body<'a>(message: &Message<'a>) -> &'a [u8] {
+    let body = message.body();
+    let is_chunked =
+        message.field(b"transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case(b"chunked"));
+    let end = body.iter().take(12).position(|byte| *byte == b'\n').filter(|_| is_chunked);
+    end.and_then(|end| body.get(end + 1..)).unwrap_or(body)
+}
+
+/// Whether a body is ciphertext, not compressed by its field or its first bytes (gzip, zlib).
+fn is_ciphertext(message: &Message<'_>) -> bool {
+    let body = body(message);
+    let is_compressed = message.field(b"content-encoding").is_some()
+        || matches!(body, [0x1f, 0x8b, ..] | [0x78, 1 | 0x5e | 0x9c | 0xda, ..]);
+    body.len() >= LEAST_BODY && !is_compressed && noise::is_uniform(body)
+}
+
+/// The body of an answer that is text by its type, if enough of it came with its head.
+fn text_body<'a>(status: u16, message: &Message<'a>) -> Option<&'a [u8]> {
+    let kind = message.field(b"content-type").filter(|_| status == 200)?.to_ascii_lowercase();
+    let is_text = kind.starts_with(b"text/html") || kind.starts_with(b"text/plain");
+    Some(body(message)).filter(|body| is_text && body.len() >= LEAST_BODY)
 }
 
 /// Whether the response is a page, a message or nothing, rather than media or a file.

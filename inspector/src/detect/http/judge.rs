@@ -28,6 +28,13 @@ static PATH: Signature = signature(
     LOOK,
 );
 
+static BODY: Signature = signature(
+    9_103_008,
+    "Tunnel in bodies of HTTP messages: ciphertext that is called text",
+    "EN5 Feature Structure Modulation",
+    "Look for a script on the server that passes on what it is sent; web applications answer with text",
+);
+
 /// What decides for a carrier: signature, name of the count, its threshold, and the least bytes.
 fn rule(carrier: Carrier, t: &Thresholds) -> (&'static Signature, &'static str, u32, u32) {
     match carrier {
@@ -36,6 +43,7 @@ fn rule(carrier: Carrier, t: &Thresholds) -> (&'static Signature, &'static str, 
         Carrier::Validator => (&HEADER, "validators_never_given", t.alien_validators, 0),
         Carrier::RequestHeader => (&HEADER, "requests_with_new_opaque_headers", t.opaque_headers, 0),
         Carrier::Etag => (&HEADER, "etags_larger_than_hashes", t.large_etags, 0),
+        Carrier::Body => (&BODY, "answers_of_ciphertext", t.opaque_bodies, 0),
         Carrier::Path => (&PATH, "requests_with_new_opaque_paths", t.opaque_paths, 0),
     }
 }
@@ -45,6 +53,9 @@ pub(super) fn judge(account: &mut Account, t: &Thresholds, subject: &Subject) ->
     let (carrier, severity) = Carrier::ALL
         .into_iter()
         .filter_map(|carrier| {
+            if matches!(carrier, Carrier::Body) && account.ciphertexts < t.opaque_requests {
+                return None;
+            }
             let severity = severity(carrier, &account.tallies[carrier as usize], account.responses, t)?;
             Some((carrier, severity))
         })

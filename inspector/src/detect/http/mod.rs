@@ -7,6 +7,7 @@
 //! at all on port 80 is the matter of [`super::masquerade`].
 
 mod account;
+mod carried;
 mod connection;
 mod judge;
 mod thresholds;
@@ -22,12 +23,13 @@ use std::net::IpAddr;
 use inspector_common::{Class, FlowKey};
 
 use self::account::Account;
-use self::connection::{Carried, Connection, Inside, Use};
+use self::carried::Carried;
+use self::connection::{Connection, Inside, Use};
 use super::Detector;
 use super::masquerade::{Masquerade, Place};
 use super::table::Table;
 use crate::dissect::http::{Message, Start};
-use crate::dissect::payload::Body;
+use crate::dissect::payload::{Body, Payload};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject};
 use crate::observation::Observation;
 
@@ -38,7 +40,7 @@ static TUNNEL: Signature = Signature {
     id: 9_103_005,
     rev: 1,
     detector: NAME,
-    title: "Another protocol tunnelled through a WebSocket or HTTP proxy",
+    title: "Another protocol tunnelled through HTTP, a WebSocket or a proxy",
     pattern: "EN5 Feature Structure Modulation",
     attack: "T1572",
     hint: "Find the program on the client, and ask who runs the server; web applications don't do this",
@@ -112,7 +114,11 @@ impl Http {
             Start::Response(100 | 102 | 103) => return,
             Start::Response(status) => {
                 connection.used_for = match connection.used_for {
-                    Use::Asked(Inside::WebSocket) if status == 101 => Use::Open(Inside::WebSocket),
+                    Use::Asked(inside @ (Inside::WebSocket | Inside::Tls | Inside::Other))
+                        if status == 101 =>
+                    {
+                        Use::Open(inside)
+                    }
                     Use::Asked(Inside::Connect) if status / 100 == 2 => Use::Open(Inside::Connect),
                     _ => Use::Messages,
                 };
@@ -133,7 +139,7 @@ impl Http {
     fn look_inside(
         &mut self,
         observation: &Observation<'_>,
-        payload: &[u8],
+        payload: &Payload<'_>,
         findings: &mut Vec<Finding>,
     ) -> bool {
         if !self.has_tunnels {
@@ -146,7 +152,7 @@ impl Http {
                 return false;
             }
             connection.traffic.add(to_server, observation.head.meta.wire_len, observation.time_ns());
-            if let Some(carried) = connection.carried(payload, to_server)
+            if let Some(carried) = connection.carried(payload.message.bytes, payload.message.len, to_server)
                 && !connection.is_reported
             {
                 connection.is_reported = true;
@@ -155,6 +161,25 @@ impl Http {
             return true;
         }
         false
+    }
+}
+
+impl Http {
+    /// Another protocol in a body of a connection that was to carry messages only.
+    fn body(&mut self, observation: &Observation<'_>, carried: Carried) -> Option<Finding> {
+        for to_server in [true, false] {
+            let Some(connection) = self.connections.get(&client_key(observation.key(), to_server)) else {
+                continue;
+            };
+            // Without a request it may be the answer of a proxy.
+            if connection.site == 0 || connection.used_for != Use::Messages || connection.is_reported {
+                return None;
+            }
+            (connection.is_reported, connection.is_body) = (true, true);
+            connection.traffic.add(to_server, observation.head.meta.wire_len, observation.time_ns());
+            return Some(tunnel(connection, carried, Subject::of(observation.key(), to_server)));
+        }
+        None
     }
 }
 
@@ -168,8 +193,14 @@ fn asked_for(method: &[u8], message: &Message<'_>) -> Use {
     if method == b"CONNECT" {
         return Use::Asked(Inside::Connect);
     }
-    let upgrade = message.field(b"upgrade").unwrap_or_default();
-    if upgrade.eq_ignore_ascii_case(b"websocket") { Use::Asked(Inside::WebSocket) } else { Use::Messages }
+    match message.field(b"upgrade") {
+        Some(upgrade) if upgrade.eq_ignore_ascii_case(b"websocket") => Use::Asked(Inside::WebSocket),
+        Some(upgrade) if upgrade.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"TLS/")) => {
+            Use::Asked(Inside::Tls)
+        }
+        Some(_) => Use::Asked(Inside::Other),
+        None => Use::Messages,
+    }
 }
 
 fn unusual_port(account: &Account, subject: Subject) -> Finding {
@@ -191,9 +222,11 @@ fn tunnel(connection: &Connection, carried: Carried, subject: Subject) -> Findin
     let context = |name, value: f64, unit| Evidence { name, value, threshold: None, unit };
     // SSH through a proxy is how administrators get out of networks that have one.
     let severity = match carried {
+        Carried::Ciphertext => Severity::Medium,
+        _ if connection.is_body => Severity::Medium,
         _ if is_proxy => Severity::Low,
-        Carried::Http | Carried::Socks => Severity::Medium,
-        Carried::Tls | Carried::Ssh | Carried::Ip => Severity::High,
+        Carried::Http | Carried::Socks | Carried::OpenVpn => Severity::Medium,
+        Carried::Tls | Carried::Ssh | Carried::Ip | Carried::WireGuard => Severity::High,
     };
     Finding {
         signature: &TUNNEL,
@@ -210,7 +243,12 @@ fn tunnel(connection: &Connection, carried: Carried, subject: Subject) -> Findin
         ],
         estimated_bytes: connection.traffic.bytes_to_client + connection.traffic.bytes_to_server,
         traffic: connection.traffic,
-        tool: Some(if is_proxy { "SSH through CONNECT" } else { carried.name() }),
+        tool: Some(match carried {
+            Carried::Ssh if is_proxy => "SSH through CONNECT",
+            Carried::Ssh if connection.is_body => "SSH in HTTP bodies",
+            Carried::Tls if connection.is_body => "TLS in HTTP bodies",
+            carried => carried.name(),
+        }),
     }
 }
 
@@ -225,11 +263,13 @@ impl Detector for Http {
         }
         findings.extend(self.masquerade.observe(observation));
         let Some(payload) = observation.payload() else { return };
-        if self.look_inside(observation, payload.message.bytes, findings) {
+        if self.look_inside(observation, payload, findings) {
             return;
         }
         if let Body::Http(message) = &payload.body {
             self.message(observation, message, findings);
+        } else if let Some(carried) = Carried::in_body(payload.message.bytes, payload.message.len) {
+            findings.extend(self.body(observation, carried));
         }
     }
 

@@ -37,6 +37,11 @@ pub struct Thresholds {
     /// Bytes from which a parameter of a query counts like a part of the path. Base rate: identifiers, cursors and
     /// signatures; those of RSA are larger, and left out by their names.
     pub opaque_parameter_bytes: u32,
+    /// Answers of a type of text whose bodies are ciphertext, of a window of 64 with bodies. Base rate: 0.
+    pub opaque_bodies: u32,
+    /// Requests whose bodies are ciphertext, with these. Base rate: programs post encrypted reports and messages, many of
+    /// them; their answers are short, or of a type of their own.
+    pub opaque_requests: u32,
     /// The least share of messages that have the carrier in which it must be new. Base rate: what isn't a
     /// channel repeats itself.
     pub share: f64,
@@ -46,7 +51,7 @@ pub struct Thresholds {
     pub idle_ns: u64,
     /// Most accounts kept; about 2 KiB each.
     pub accounts: usize,
-    /// Most connections kept; about 400 bytes each.
+    /// Most connections kept; about 800 bytes each.
     pub connections: usize,
 }
 
@@ -65,6 +70,8 @@ impl Default for Thresholds {
             opaque_paths: 8,
             opaque_path_bytes: 24,
             opaque_parameter_bytes: 48,
+            opaque_bodies: 12,
+            opaque_requests: 6,
             share: 0.75,
             high_ratio: 4,
             idle_ns: 2 * 3600 * 1_000_000_000,

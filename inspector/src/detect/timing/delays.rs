@@ -40,6 +40,20 @@ pub(super) fn judge(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     if coverage < limits.void_coverage || width < limits.void_width {
         return None;
     }
+    // What is sent each so often has a pause of what is left of its time: bursts and pauses add up to the same.
+    let mut turn = 0.0;
+    let turns: Vec<f64> = sample
+        .gaps
+        .iter()
+        .filter_map(|gap| {
+            turn += gap;
+            (*gap >= found.threshold).then(|| std::mem::take(&mut turn))
+        })
+        .collect();
+    let turns = Spread::of(&turns).map(|spread| spread.mad / spread.median)?;
+    if turns < limits.void_width {
+        return None;
+    }
     let symbol = |gap: f64| match gap {
         gap if gap <= low => SHORT,
         gap if (found.threshold..=high).contains(&gap) => LONG,
@@ -53,6 +67,7 @@ pub(super) fn judge(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     let mut evidence = vec![
         measured("gaps_beside_threshold", coverage, limits.void_coverage, SURELY),
         measured("spread_of_long_gaps", width, limits.void_width, "ratio"),
+        measured("spread_of_turns", turns, limits.void_width, "ratio"),
         context("threshold", found.threshold / 1e3, "milliseconds"),
         context("long_gaps", found.above, "ratio"),
     ];

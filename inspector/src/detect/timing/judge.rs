@@ -2,7 +2,7 @@
 
 use inspector_common::FlowKey;
 
-use super::{NAME, Thresholds, delays, keystrokes};
+use super::{NAME, Thresholds, cycle, delays, keystrokes};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 use crate::stats::humps::{self, Hump};
 use crate::stats::modes::{self, Mode};
@@ -131,6 +131,8 @@ pub(super) fn judge(gaps_us: &[u32], protocol: u8, limits: &Thresholds) -> Optio
 /// Whether the symbols follow each other as a message does, and go on as they began.
 pub(super) struct Order {
     first: f64,
+    /// Entropy of patterns of five symbols, bits.
+    patterns: f64,
     conditional: f64,
     pub(super) ratio: f64,
     regularity: f64,
@@ -143,12 +145,20 @@ impl Order {
         let known = sample.gaps.iter().zip(symbols).filter(|(_, symbol)| **symbol != NO_MODE);
         let (gaps, symbols): (Vec<f64>, Vec<u8>) = known.unzip();
         let first = entropy::of_patterns(&symbols, 1);
+        let patterns = entropy::of_patterns(&symbols, PATTERN);
         let conditional = entropy::corrected_conditional(&symbols, PATTERN);
         let regularity = regularity::of_windows(&gaps, WINDOW);
         let most = most_frequent(&symbols);
         let is_most: Vec<bool> = symbols.iter().map(|symbol| Some(*symbol) == most).collect();
         let dispersion = dispersion::of_windows(&is_most, WINDOW / 2);
-        Self { first, conditional, ratio: conditional / first.max(f64::EPSILON), regularity, dispersion }
+        Self {
+            first,
+            patterns,
+            conditional,
+            ratio: conditional / first.max(f64::EPSILON),
+            regularity,
+            dispersion,
+        }
     }
 
     /// Whether the most frequent symbol is as frequent throughout, as by the flip of one coin.
@@ -160,11 +170,12 @@ impl Order {
         self.regularity <= limits.regularity
     }
 
-    pub(super) fn evidence(&self, gaps: usize, least_ratio: f64, limits: &Thresholds) -> [Evidence; 4] {
+    pub(super) fn evidence(&self, gaps: usize, least_ratio: f64, limits: &Thresholds) -> [Evidence; 5] {
         [
             measured("conditional_entropy_ratio", self.ratio, least_ratio, "ratio"),
             measured("regularity", self.regularity, limits.regularity, "ratio"),
             context("entropy", self.first, "bits"),
+            context("entropy_of_five", self.patterns, "bits"),
             measured("gaps", gaps as f64, limits.gaps as f64, "packets"),
         ]
     }
@@ -204,7 +215,7 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
     let (coverage, others) = (sample.surely(all), sample.surely(all - largest.share));
     let fastest = modes.iter().map(|mode| mode.center).fold(f64::INFINITY, f64::min);
     let equal: Vec<f64> = modes.iter().filter(|mode| mode.share >= EQUAL).map(|mode| mode.center).collect();
-    let is_grid = equal.len() >= limits.grid_modes && are_multiples(&equal, limits.quantum_us.0);
+    let is_grid = equal.len() >= limits.grid_modes && common_slot(&equal, limits.quantum_us.0).is_some();
     let first = if is_grid { fastest } else { largest.center };
     let is_paced = fastest >= limits.quantum_us.0 && first <= limits.quantum_us.1;
     let centers: Vec<f64> = modes.iter().map(|mode| mode.center).collect();
@@ -238,8 +249,28 @@ fn sharp(sample: &Sample, limits: &Thresholds) -> Option<Verdict> {
         context("modes", modes.len() as f64, "modes"),
         context("largest_mode", largest.center / 1e3, "milliseconds"),
     ];
-    evidence.extend(order.evidence(sample.gaps.len(), least_ratio, limits));
-    Some(verdict(&ALPHABET, coverage, &order, evidence))
+    evidence.extend(order.evidence(sample.gaps.len(), least_ratio.max(limits.grid_ratio), limits));
+    let found = verdict(&ALPHABET, coverage, &order, evidence);
+    // What is predictable says nothing, but for a text that repeats: a long one, or one that is spelled.
+    let tells = order.ratio >= limits.grid_ratio
+        || order.patterns >= limits.patterns
+        || spells_text(&symbols, &modes, &equal, limits);
+    Some(if tells { found } else { observation(found) })
+}
+
+/// Whether the gaps go round in a circle that spells a text.
+fn spells_text(symbols: &[u8], modes: &[Mode], equal: &[f64], limits: &Thresholds) -> bool {
+    let known: Vec<u8> = symbols.iter().copied().filter(|symbol| *symbol != NO_MODE).collect();
+    let Some((turn, slot)) = cycle::period(&known).zip(common_slot(equal, limits.quantum_us.0)) else {
+        return false;
+    };
+    // A turn as the one before it was.
+    let mut turns = known.windows(2 * turn).filter_map(|two| two.split_at_checked(turn));
+    let Some((steps, _)) = turns.find(|(one, next)| one == next) else { return false };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a gap is a few slots")]
+    let slots =
+        |symbol: &u8| modes.get(usize::from(*symbol)).map(|mode| (mode.center / slot).round() as usize);
+    steps.iter().map(slots).collect::<Option<Vec<_>>>().is_some_and(|gaps| cycle::spells_text(&gaps))
 }
 
 /// Whether the two shortest are told apart.
@@ -270,13 +301,25 @@ fn is_multiple(center: f64, of: f64, off: f64) -> bool {
     (center / of - (center / of).round()).abs() <= off
 }
 
-/// Whether all are multiples of one time from `least` on.
-fn are_multiples(centers: &[f64], least: f64) -> bool {
+/// The longest time from `least` on that all are multiples of.
+fn common_slot(centers: &[f64], least: f64) -> Option<f64> {
     let shortest = centers.iter().copied().fold(f64::INFINITY, f64::min);
     (1..=16u32)
         .map(|parts| shortest / f64::from(parts))
         .take_while(|&slot| slot >= least)
-        .any(|slot| centers.iter().all(|&center| is_multiple(center, slot, OFF_GRID)))
+        .map(|slot| fitted(centers, slot))
+        .find(|&slot| centers.iter().all(|&center| is_multiple(center, slot, OFF_GRID)))
+}
+
+/// The time near this one whose multiples lie closest to all, by least squares.
+fn fitted(centers: &[f64], slot: f64) -> f64 {
+    let (mut across, mut along) = (0.0, 0.0);
+    for center in centers {
+        let multiple = (center / slot).round();
+        across += center * multiple;
+        along += multiple * multiple;
+    }
+    across / along
 }
 
 fn symbol(gap: f64, modes: &[Mode], floor: f64) -> u8 {

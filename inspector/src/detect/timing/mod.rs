@@ -7,6 +7,8 @@
 //! Packets that are held back or let pass leave a void between the gaps of both ([`delays`]). Keystrokes that a device
 //! delays fall on a grid ([`keystrokes`]).
 //!
+//! A circle of a few steps says nothing: it is an observation, unless its slots spell a text ([`cycle`]).
+//!
 //! Blurred modes at multiples of the shortest are an observation only: round trips look the same.
 //!
 //! Not found: a channel that draws its gaps from the distribution of its cover (MBCTC) or replays recorded ones (TRCTC),
@@ -14,6 +16,7 @@
 //! that flips an even coin at each tick of 18 ms and more for a minute, which is what the channel does; a made-up game
 //! at 20 ticks, with activity that changes each 10 s, was in 5 of 40 runs.
 
+mod cycle;
 mod delays;
 mod judge;
 mod keystrokes;
@@ -64,9 +67,18 @@ pub struct Thresholds {
     /// Dispersion of the most frequent gap's share over windows of 25, where gaps may be skipped ticks, at most. 500 flips
     /// of one coin pass 2 in 6 of 1,000 runs (χ², 19 degrees of freedom). Channels in the corpus: to 1.2 from there on.
     pub dispersion: f64,
-    /// Modes at multiples of one time, each with a tenth of the gaps, that need not be unpredictable: a text that
-    /// repeats; but where one is slower than `quantum_us`. Base rate: 0.
+    /// Modes at multiples of one time, each with a tenth of the gaps, that are an alphabet even where they are more
+    /// predictable than others; but where one is slower than `quantum_us`. Base rate: 0 of the corpus; machines that go
+    /// through a cycle of steps ([`cycle`]).
     pub grid_modes: usize,
+    /// As `entropy_ratio`, for these: bits that change the gap of the bit after (CCgen's ZAN2) have 0.44 and more. Base rate:
+    /// made-up cycles of 4 to 32 steps up to 0.1, and with a tenth of the steps left out and some added 0.2 to 0.42, and
+    /// more in 1 %.
+    pub grid_ratio: f64,
+    /// Entropy of five of their symbols in a row, bits, where they are more predictable than that. A text of 100 characters
+    /// that repeats has 7; of 40, 6.4. Base rate: a cycle of n steps has log2 n, and with a tenth of 32 steps left out 6.0
+    /// to 6.7.
+    pub patterns: f64,
     /// The fastest mode is no faster than the first, the largest no slower than the second, microseconds; of `grid_modes`
     /// the fastest is no slower. Timers of 10
     /// to 17 ms, and of half a second and more, pace much ordinary software, and their multiples look like an alphabet:
@@ -106,7 +118,8 @@ pub struct Thresholds {
     /// Share of both, at least. Base rate: 0.57 for a call; the message's clock leaves out up to a tenth where the cover
     /// is as slow as the channel.
     pub void_coverage: f64,
-    /// Median deviation of the long gaps over their median, at least: a timer's are alike, to its jitter of ±10 %. Evenly
+    /// Median deviation of the long gaps over their median, at least, and of the times from one's end to the next's: a
+    /// timer's are alike, to its jitter of ±10 %. Evenly
     /// spread from the threshold to twice of it: 0.17.
     pub void_width: f64,
     /// Keystrokes that are judged at the earliest. A resultant of 0.65 in 125 has a chance of e^-52 at one period, by
@@ -140,6 +153,8 @@ impl Default for Thresholds {
             regularity: 0.3,
             dispersion: 2.0,
             grid_modes: 4,
+            grid_ratio: 0.42,
+            patterns: 6.75,
             quantum_us: (18_000.0, 450_000.0),
             humps: 4,
             hump_share: 0.05,

@@ -1,7 +1,9 @@
 //! Channels that must be found, and paced traffic that must not.
 
+mod cycles;
 mod held;
 mod long;
+mod media;
 
 use bytemuck::Zeroable as _;
 

@@ -11,6 +11,10 @@ pub struct Frame {
     pub opcode: u8,
     /// Key that the data is masked with, `None` where it is not: clients must mask, servers must not.
     pub mask: Option<[u8; 4]>,
+    /// Whether the first reserved bit is set: the message is compressed (RFC 7692).
+    pub is_compressed: bool,
+    /// Bytes of the header.
+    pub header_len: u64,
     /// Bytes of data by the header's account.
     pub len: u64,
     data: [u8; DATA_MAX],
@@ -43,13 +47,14 @@ impl Frame {
             let (mask, rest) = rest.split_first_chunk()?;
             (Some(*mask), rest)
         };
+        let header_len = (payload.len() - rest.len()) as u64;
         let mut data = [0; DATA_MAX];
         let captured = rest.len().min(DATA_MAX).min(usize::try_from(len).unwrap_or(DATA_MAX));
         let key = mask.unwrap_or_default();
         for ((to, from), key) in data.iter_mut().zip(rest.iter().take(captured)).zip(key.iter().cycle()) {
             *to = from ^ key;
         }
-        Some(Self { opcode, mask, len, data, captured })
+        Some(Self { opcode, mask, is_compressed: first & 0x40 != 0, header_len, len, data, captured })
     }
 
     /// How the data begins, unmasked.
