@@ -69,7 +69,7 @@ impl Set {
     /// The slots that have this tag, all compared at once, and maybe some that haven't: a borrow may go on into the
     /// byte above. The key decides.
     fn alike(self, tag: u8) -> Ways {
-        let differing = u64::from_le_bytes(self.tags) ^ u64::from(tag) * LOW;
+        let differing = u64::from_le_bytes(self.tags) ^ (u64::from(tag) * LOW);
         Ways(differing.wrapping_sub(LOW) & !differing & HIGH)
     }
 
