@@ -12,7 +12,7 @@ use super::table::{Entry, Table};
 use crate::dissect::payload::Payload;
 use crate::dissect::tls;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
-use crate::observation::Observation;
+use crate::observation::{FlowUpdate, Observation};
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -120,7 +120,10 @@ struct Connection {
     /// Sequence numbers of either side's first byte, where its SYN was seen.
     starts: [Option<u32>; 2],
     is_known: bool,
-    is_reported: bool,
+    /// What was reported, and the bytes that were estimated then.
+    reported: Option<(&'static Signature, Evidence, u64)>,
+    /// Payload bytes of either side by its flow's record: heads are of few packets.
+    recorded: [u64; 2],
 }
 
 impl Connection {
@@ -136,7 +139,8 @@ impl Connection {
             }; 2],
             starts: [None; 2],
             is_known: false,
-            is_reported: false,
+            reported: None,
+            recorded: [0; 2],
         }
     }
 }
@@ -176,6 +180,23 @@ impl Side {
     }
 }
 
+impl Place {
+    /// A flow's key as its client's packets have it, and whether it is of them; `None` where it is no place of these.
+    fn of_client(self, key: &FlowKey) -> Option<(FlowKey, bool)> {
+        let port = match self {
+            Self::Http => 80,
+            Self::Tls => 443,
+        };
+        let is_here = key.protocol == TCP || (key.protocol == UDP && self == Self::Tls);
+        let to_server = key.dst_port == port;
+        if !is_here || (!to_server && key.src_port != port) {
+            return None;
+        }
+        let of_client = if to_server { *key } else { key.reversed() };
+        Some((FlowKey { flags: of_client.flags & !FlowKey::EGRESS, ..of_client }, to_server))
+    }
+}
+
 impl Masquerade {
     pub(super) fn new(place: Place, capacity: usize) -> Self {
         Self { place, connections: Table::new(capacity) }
@@ -192,19 +213,7 @@ impl Masquerade {
     /// Looks at a packet, and gives a finding once its connection deserves one.
     pub(super) fn observe(&mut self, observation: &Observation<'_>) -> Option<Finding> {
         let key = observation.key();
-        let port = match self.place {
-            Place::Http => 80,
-            Place::Tls => 443,
-        };
-        if key.protocol != TCP && (key.protocol != UDP || self.place == Place::Http) {
-            return None;
-        }
-        let to_server = key.dst_port == port;
-        if !to_server && key.src_port != port {
-            return None;
-        }
-        let of_client = if to_server { *key } else { key.reversed() };
-        let of_client = FlowKey { flags: of_client.flags & !FlowKey::EGRESS, ..of_client };
+        let (of_client, to_server) = self.place.of_client(key)?;
         let meta = observation.head.meta;
         let is_syn = key.protocol == TCP && meta.tcp_flags & SYN != 0;
         let begins = is_syn || (key.protocol == UDP && meta.number <= 1);
@@ -218,7 +227,8 @@ impl Masquerade {
             connection.begin(observation, to_server);
             return None;
         }
-        let payload = observation.payload().filter(|_| !connection.is_known && !connection.is_reported)?;
+        let payload =
+            observation.payload().filter(|_| !connection.is_known && connection.reported.is_none())?;
         let is_udp = key.protocol == UDP;
         if !is_udp && !connection.is_whole(observation, to_server) {
             connection.is_known = true;
@@ -233,8 +243,20 @@ impl Masquerade {
         }
         side.add(payload.message.bytes, payload.message.len);
         let (signature, evidence) = connection.verdict(self.place, is_udp)?;
-        connection.is_reported = true;
         Some(connection.finding(signature, evidence, Subject::of(key, to_server)))
+    }
+
+    /// Takes what the record of a flow counts, and gives the finding again once twice as much was carried.
+    pub(super) fn flow(&mut self, update: &FlowUpdate<'_>) -> Option<Finding> {
+        let (key, record) = (update.key, update.record);
+        let (of_client, to_server) = self.place.of_client(key)?;
+        let connection = self.connections.get(&of_client)?;
+        let i = usize::from(!to_server);
+        *connection.recorded.get_mut(i)? = record.payload_bytes;
+        connection.traffic.count(to_server, record);
+        let (signature, evidence, bytes) = connection.reported.clone()?;
+        let has_grown = connection.bytes() >= bytes.saturating_mul(2);
+        has_grown.then(|| connection.finding(signature, evidence, Subject::of(key, to_server)))
     }
 }
 
@@ -252,7 +274,7 @@ impl Connection {
             self.starts[1] = start;
         } else if start != self.starts[0] {
             let traffic = self.traffic;
-            *self = Self { traffic, starts: [start, None], is_reported: self.is_reported, ..Self::new() };
+            *self = Self { traffic, starts: [start, None], reported: self.reported.take(), ..Self::new() };
         }
     }
 
@@ -316,7 +338,14 @@ impl Connection {
         Some((signature, count("uniform_payloads", uniform, needed)))
     }
 
-    fn finding(&self, signature: &'static Signature, decisive: Evidence, subject: Subject) -> Finding {
+    /// Bytes that both sides sent: what records count, or what was seen of them.
+    fn bytes(&self) -> u64 {
+        self.sides.iter().zip(self.recorded).map(|(side, recorded)| side.bytes.max(recorded)).sum()
+    }
+
+    fn finding(&mut self, signature: &'static Signature, decisive: Evidence, subject: Subject) -> Finding {
+        let estimated_bytes = self.bytes();
+        self.reported = Some((signature, decisive.clone(), estimated_bytes));
         let [up, down] = &self.sides;
         let context = |name, value: f64, unit| Evidence { name, value, threshold: None, unit };
         let directions = u32::from(up.payloads > 0) + u32::from(down.payloads > 0);
@@ -333,7 +362,7 @@ impl Connection {
                 context("uniform_payloads_to_client", down.uniform.into(), "packets"),
                 context("directions_seen", directions.into(), "directions"),
             ],
-            estimated_bytes: up.bytes + down.bytes,
+            estimated_bytes,
             traffic: self.traffic,
             tool: None,
         }

@@ -45,6 +45,11 @@ impl<D: Detector> Wire<D> {
         }
     }
 
+    /// Sets the ports that [`Wire::connect`] goes on from.
+    pub(super) fn ports(&mut self, ports: [u16; 2]) {
+        self.ports = ports;
+    }
+
     /// How many findings are alerts.
     pub(super) fn alerts(&self) -> usize {
         self.findings.iter().filter(|finding| finding.severity.is_alert()).count()

@@ -169,6 +169,18 @@ impl Traffic {
         }
     }
 
+    /// Takes what the record of one direction counts, where that is more.
+    pub fn count(&mut self, to_server: bool, record: &FlowRecord) {
+        let (packets, bytes) = if to_server {
+            (&mut self.packets_to_server, &mut self.bytes_to_server)
+        } else {
+            (&mut self.packets_to_client, &mut self.bytes_to_client)
+        };
+        *packets = record.packets.max(*packets);
+        *bytes = record.bytes.max(*bytes);
+        self.last_ns = self.last_ns.max(record.last_ns);
+    }
+
     /// Adds one packet of `bytes` bytes on the wire.
     pub fn add(&mut self, to_server: bool, bytes: u32, time_ns: u64) {
         if self.packets_to_server + self.packets_to_client == 0 {

@@ -4,7 +4,7 @@ use inspector_common::FlowKey;
 use inspector_common::head::reason;
 
 use super::Thresholds;
-use super::framing::Framing;
+use super::framing::{Framing, LEAST};
 use crate::detect::noise;
 use crate::detect::table::Entry;
 use crate::dissect::payload::Payload;
@@ -30,6 +30,11 @@ pub(super) struct Side {
 }
 
 impl Side {
+    /// Too little to have a header, or a size of blocks.
+    const fn is_greeting(&self) -> bool {
+        self.judged < LEAST
+    }
+
     fn looks_random(&self, least: u32) -> bool {
         // Random bytes fail the tests once in some hundred times.
         self.random >= least && self.judged - self.random <= self.judged / 16 && self.short <= self.random / 2
@@ -194,15 +199,22 @@ impl Conversation {
         }
         let is_sustained = self.last_ns.saturating_sub(self.first_ns) >= t.sustained_ns;
         let both = client.looks_random(t.random_payloads) && server.looks_random(t.random_payloads);
-        if both && is_sustained {
+        // One side uploads, and the other's greeting is all that it ever sends.
+        let greeting = if is_tcp { 1 } else { 2 };
+        let greets = |side: &Side| side.random >= greeting && side.random == side.judged && side.short == 0;
+        let lopsided = [(client, server), (server, client)].iter().any(|(most, least)| {
+            most.looks_random(t.random_payloads_lopsided) && most.random == most.judged && greets(least)
+        });
+        if (both || lopsided) && is_sustained {
             let is_vpn = self.key.src_port == self.key.dst_port || self.key.dst_port == OPENVPN;
-            if is_vpn && client.framing.is_blocks() && server.framing.is_blocks() {
+            let is_blocks = |side: &Side| side.framing.is_blocks() || side.is_greeting();
+            if is_vpn && is_blocks(client) && is_blocks(server) {
                 return Some(Verdict::StaticKeyVpn);
             }
             return Some(Verdict::Encrypted);
         }
         let one_way = [client, server].iter().any(|side| side.looks_random(t.random_payloads_one_way));
-        let is_alone = client.packets == 0 || server.packets == 0;
+        let is_alone = [client, server].iter().any(|side| side.judged + side.short == 0);
         (one_way && is_alone && is_sustained).then_some(Verdict::EncryptedOneWay)
     }
 

@@ -21,8 +21,10 @@ use self::conversation::{Conversation, Told, Verdict};
 use self::opening::Opening;
 use self::raw::Raw;
 use super::Detector;
+use super::novelty::Recent;
 use super::pairing::Link;
 use super::table::{Entry, Table};
+use crate::dissect::protocol::{is_ciphertext_port, is_peers_port};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject};
 use crate::observation::{FlowUpdate, Observation};
 
@@ -82,6 +84,12 @@ pub struct Thresholds {
     pub random_payloads_one_way: u32,
     /// Time between first and last packet, nanoseconds.
     pub sustained_ns: u64,
+    /// Hosts with which one talks over the ports of peer-to-peer networks, from which on it is in one, hosts. Base rate:
+    /// such programs look for tens of others at once.
+    pub peers: u32,
+    /// Payloads that may be random of one side, if those of the other are all random but few: the greeting of who then only
+    /// listens. Base rate: 4 at most, of phones' connections to a server of messages and of a console's to its peers.
+    pub random_payloads_lopsided: u32,
     /// Whole datagrams inside datagrams in each direction. Base rate: 0.
     pub inner_datagrams: u32,
     /// Different data in SYNs from one host to one port of another, SYNs. Base rate: scanners send one payload
@@ -111,6 +119,8 @@ impl Default for Thresholds {
             random_payloads: 6,
             random_payloads_one_way: 8,
             sustained_ns: SECOND,
+            peers: 3,
+            random_payloads_lopsided: 8,
             inner_datagrams: 4,
             opening_payloads: 4,
             opening_bytes: 64,
@@ -124,17 +134,30 @@ impl Default for Thresholds {
     }
 }
 
-/// When a host was last seen in a peer-to-peer network.
-#[derive(Clone, Copy, Debug)]
-struct Peer(u64);
+/// A host that may be in a peer-to-peer network.
+#[derive(Clone, Debug, Default)]
+struct Peer {
+    last_ns: u64,
+    /// It spoke such a network's protocol.
+    is_told: bool,
+    /// Hosts that it has connections with over such a network's ports.
+    others: Recent,
+    count: u32,
+}
+
+impl Peer {
+    const fn is_one(&self, t: &Thresholds) -> bool {
+        self.is_told || self.count >= t.peers
+    }
+}
 
 impl Entry for Peer {
     fn last_ns(&self) -> u64 {
-        self.0
+        self.last_ns
     }
 
     fn worth(&self) -> u64 {
-        0
+        self.is_told.into()
     }
 }
 
@@ -162,11 +185,23 @@ impl CustomProtocol {
         }
     }
 
+    /// Two hosts talk over a peer-to-peer network's port.
+    fn meet(&mut self, key: &FlowKey, time_ns: u64) {
+        for (host, other) in [(key.src, key.dst), (key.dst, key.src)] {
+            let Some(peer) = self.peers.entry(host, Peer::default) else { continue };
+            peer.last_ns = peer.last_ns.max(time_ns);
+            peer.count = peer.count.saturating_add(u32::from(peer.others.is_new(&other)));
+        }
+    }
+
     fn conversation(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let head = &observation.head;
         let key = &head.meta.key;
         if is_elsewhere(key) {
             return;
+        }
+        if is_peers_port(key.src_port) || is_peers_port(key.dst_port) {
+            self.meet(key, head.meta.time_ns);
         }
         let Some(conversation) = self.flows.entry(Link::of(key), || Conversation::new(head)) else {
             return;
@@ -175,8 +210,9 @@ impl CustomProtocol {
             Told::Nothing => return,
             Told::PeerToPeer => {
                 for host in [key.src, key.dst] {
-                    if let Some(peer) = self.peers.entry(host, || Peer(0)) {
-                        peer.0 = peer.0.max(head.meta.time_ns);
+                    if let Some(peer) = self.peers.entry(host, Peer::default) {
+                        peer.is_told = true;
+                        peer.last_ns = peer.last_ns.max(head.meta.time_ns);
                     }
                 }
                 return;
@@ -186,8 +222,10 @@ impl CustomProtocol {
         let Some(verdict) = conversation.judge(&self.thresholds) else {
             return;
         };
-        let is_peer = [key.src, key.dst].iter().any(|host| self.peers.get(host).is_some());
-        findings.push(finding(conversation, verdict, is_peer, &self.thresholds));
+        let t = &self.thresholds;
+        let is_peer =
+            [key.src, key.dst].iter().any(|host| self.peers.get(host).is_some_and(|peer| peer.is_one(t)));
+        findings.push(finding(conversation, verdict, is_peer, t));
     }
 }
 
@@ -199,8 +237,10 @@ fn is_elsewhere(key: &FlowKey) -> bool {
 fn finding(c: &Conversation, verdict: Verdict, is_peer: bool, t: &Thresholds) -> Finding {
     let [client, server] = &c.sides;
     let bytes = client.payload_bytes + server.payload_bytes;
+    let ports = [c.key.src_port, c.key.dst_port];
+    let is_usual = ports.iter().any(|port| is_ciphertext_port(*port, c.key.protocol == 6));
     let (signature, severity) = match verdict {
-        Verdict::Encrypted if is_peer => (&ENCRYPTED, Severity::Low),
+        Verdict::Encrypted if is_peer || is_usual => (&ENCRYPTED, Severity::Low),
         Verdict::Encrypted if c.key.dst_port < 1024 => (&ENCRYPTED, Severity::High),
         Verdict::Encrypted => (&ENCRYPTED, Severity::Medium),
         Verdict::EncryptedOneWay => (&ENCRYPTED, Severity::Low),
@@ -240,6 +280,7 @@ fn finding(c: &Conversation, verdict: Verdict, is_peer: bool, t: &Thresholds) ->
             context("payloads_judged", f64::from(client.judged + server.judged), "packets"),
             context("duration", c.last_ns.saturating_sub(c.first_ns) as f64 / 1e9, "seconds"),
             context("peer_to_peer_host", f64::from(u8::from(is_peer)), "hosts"),
+            context("port_of_ciphertext", f64::from(u8::from(is_usual)), "ports"),
             context("directions_seen", directions, "directions"),
         ],
         estimated_bytes: bytes,

@@ -175,3 +175,76 @@ fn memory_is_bounded() {
     assert!(wire.detector.occupancy().0 <= 2000);
     assert_eq!(wire.detector.occupancy().1, capacity);
 }
+
+#[test]
+fn a_side_that_only_greets_hides_nothing() {
+    let greeting = |seed, len| noise(seed, len);
+    // An upload, and a download, behind greetings of both.
+    for is_upload in [true, false] {
+        let mut wire = wire();
+        wire.ports([40_000, 9_001]);
+        wire.connect();
+        wire.send(true, &greeting(1, 700));
+        wire.send(false, &greeting(2, 400));
+        for i in 0..130 {
+            wire.send(is_upload, &noise(i + 10, 200 + usize::try_from(i * 31 % 900).unwrap()));
+        }
+        assert_eq!(wire.severity(), Some(Severity::Medium), "upload: {is_upload}");
+    }
+    // Encrypted archives: sent to a port that never says anything, or after a request that can be read.
+    for request in [&b""[..], b"STOR backup.gpg, of today, all of it\r\n"] {
+        let mut wire = wire();
+        wire.ports([40_000, 9_001]);
+        wire.connect();
+        if !request.is_empty() {
+            wire.send(false, request);
+        }
+        for i in 0..130 {
+            wire.send(true, &noise(i + 10, 1400));
+        }
+        assert_eq!(wire.alerts(), 0, "{request:?}: {:?}", wire.findings);
+    }
+}
+
+#[test]
+fn a_port_alone_is_no_protocol() {
+    let udp = [514, 2427, 3389, 4569, 5072, 5683, 6081, 9993, 11_211, 21_117, 34_964];
+    for port in udp {
+        let mut wire = wire();
+        talk(&mut wire, port, &messages(200, |_, _| Vec::new()));
+        assert!(wire.alerts() > 0, "UDP {port}");
+    }
+    for port in [139, 2427, 11_211, 21_117, 27_015] {
+        let mut wire = wire();
+        wire.connection([40_000, port], &messages(80, |_, _| Vec::new()));
+        assert!(wire.alerts() > 0, "TCP {port}");
+    }
+}
+
+#[test]
+fn a_port_of_ciphertext_is_an_observation() {
+    for port in [6881, 27_015, 51_413] {
+        let mut wire = wire();
+        talk(&mut wire, port, &messages(200, |_, _| Vec::new()));
+        assert_eq!(wire.severity(), Some(Severity::Low), "UDP {port}");
+    }
+    for port in [6881, 8333, 51_413] {
+        let mut wire = wire();
+        wire.connection([40_000, port], &messages(80, |_, _| Vec::new()));
+        assert_eq!(wire.severity(), Some(Severity::Low), "TCP {port}");
+    }
+}
+
+#[test]
+fn a_host_with_many_peers_is_one() {
+    let mut wire = wire();
+    for last in 1..4 {
+        // SYNs to others, on a port of such a network.
+        let mut segment = [50_000 + u16::from(last), 51_413].map(u16::to_be_bytes).concat();
+        segment.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, SYN, 0xff, 0xff, 0, 0, 0, 0]);
+        crate::detect::wire::complete(CLIENT, [203, 0, 113, last], &mut segment);
+        wire.ip(CLIENT, [203, 0, 113, last], 6, &segment);
+    }
+    wire.connection([40_000, 40_001], &messages(80, |_, _| Vec::new()));
+    assert_eq!(wire.severity(), Some(Severity::Low));
+}

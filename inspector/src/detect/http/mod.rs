@@ -31,7 +31,7 @@ use super::table::Table;
 use crate::dissect::http::{Message, Start};
 use crate::dissect::payload::{Body, Payload};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject};
-use crate::observation::Observation;
+use crate::observation::{FlowUpdate, Observation};
 
 /// Name of the detector.
 pub const NAME: &str = "http";
@@ -271,6 +271,10 @@ impl Detector for Http {
         } else if let Some(carried) = Carried::in_body(payload.message.bytes, payload.message.len) {
             findings.extend(self.body(observation, carried));
         }
+    }
+
+    fn flow(&mut self, update: &FlowUpdate<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.masquerade.flow(update));
     }
 
     fn tick(&mut self, now_ns: u64) {

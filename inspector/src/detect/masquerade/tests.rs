@@ -1,6 +1,10 @@
+use inspector_common::{FlowKey, FlowRecord};
+
 use super::super::http::{self, Http};
 use super::super::tls::{self as tls_detector, Tls};
-use crate::detect::wire::{Wire, noise};
+use crate::detect::Detector as _;
+use crate::detect::wire::{CLIENT, SERVER, Wire, noise};
+use crate::observation::FlowUpdate;
 
 fn on_443() -> Wire<Tls> {
     Wire::to(443, Tls::new(tls_detector::Thresholds::default()))
@@ -8,6 +12,38 @@ fn on_443() -> Wire<Tls> {
 
 fn on_80() -> Wire<Http> {
     Wire::to(80, Http::new(http::Thresholds::default()))
+}
+
+#[test]
+fn what_is_carried_is_what_records_count() {
+    let mut bench = on_80();
+    bench.connect();
+    for seed in 0..4 {
+        bench.send(true, &noise(seed, 200));
+        bench.send(false, &noise(seed + 100, 900));
+    }
+    let estimated = |bench: &Wire<Http>| bench.findings.last().map(|finding| finding.estimated_bytes);
+    let first = estimated(&bench).unwrap();
+    let key = FlowKey {
+        src: std::net::Ipv4Addr::from(CLIENT).to_ipv6_mapped().octets(),
+        dst: std::net::Ipv4Addr::from(SERVER).to_ipv6_mapped().octets(),
+        src_port: 40_001,
+        dst_port: 80,
+        protocol: 6,
+        ifindex: 1,
+        ..bytemuck::Zeroable::zeroed()
+    };
+    let mut record = FlowRecord { packets: 900, payload_bytes: first, ..bytemuck::Zeroable::zeroed() };
+    let update = |record: &FlowRecord, bench: &mut Wire<Http>| {
+        bench.detector.flow(&FlowUpdate { key: &key, record, is_final: false }, &mut bench.findings);
+    };
+    update(&record, &mut bench);
+    assert_eq!(bench.findings.len(), 1, "hardly more than was seen");
+    record.payload_bytes = 1_000_000;
+    update(&record, &mut bench);
+    update(&record, &mut bench);
+    assert_eq!((bench.findings.len(), bench.findings[1].traffic.packets_to_server), (2, 900));
+    assert!(estimated(&bench).is_some_and(|bytes| (1_000_000..1_010_000).contains(&bytes)));
 }
 
 fn with(header: &[u8], len: usize, seed: u64) -> Vec<u8> {

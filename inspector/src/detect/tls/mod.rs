@@ -14,7 +14,7 @@ use super::table::{Entry, Table};
 use crate::dissect::payload::Body;
 use crate::dissect::tls::ClientHello;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic, stable_hash};
-use crate::observation::Observation;
+use crate::observation::{FlowUpdate, Observation};
 
 /// Name of the detector.
 pub const NAME: &str = "tls";
@@ -300,6 +300,10 @@ impl Detector for Tls {
             }
             _ => {}
         }
+    }
+
+    fn flow(&mut self, update: &FlowUpdate<'_>, findings: &mut Vec<Finding>) {
+        findings.extend(self.masquerade.flow(update));
     }
 
     fn tick(&mut self, now_ns: u64) {

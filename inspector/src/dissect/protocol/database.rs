@@ -16,12 +16,57 @@ pub(super) static PROTOCOLS: &[Protocol] = &[
     Protocol::plain("Cassandra", |m| {
         m.is_tcp && matches!(m.byte(0), Some(1..=6 | 0x81..=0x86)) && m.is_length(m.be32(5), 9)
     }),
-    Protocol::plain("memcached", |m| {
-        m.begins_any(&[b"get ", b"gets ", b"set ", b"stats", b"VALUE ", b"STORED"]) || m.has_port(11211)
-    }),
+    Protocol::plain("memcached", memcached),
     Protocol::plain("DRDA", |m| m.is_tcp && m.byte(2) == Some(0xd0) && m.is_length(m.be16(0), 0)),
     Protocol::plain("ClickHouse", |m| m.is_tcp && m.has(2, b"ClickHouse")),
 ];
+
+/// Lines of text, behind a header of eight bytes in UDP, or a header of 24 bytes that says what follows it.
+fn memcached(m: &Message<'_>) -> bool {
+    const SURE: &[&[u8]] = &[b"get ", b"gets ", b"set ", b"stats", b"VALUE ", b"STORED"];
+    const OTHERS: &[&[u8]] = &[
+        b"END\r",
+        b"HD\r",
+        b"EN\r",
+        b"VA ",
+        b"ERROR",
+        b"CLIENT_ERROR",
+        b"SERVER_ERROR",
+        b"NOT_",
+        b"EXISTS",
+        b"DELETED",
+        b"TOUCHED",
+        b"OK\r",
+        b"STAT ",
+        b"VERSION ",
+        b"add ",
+        b"replace ",
+        b"append ",
+        b"prepend ",
+        b"cas ",
+        b"delete ",
+        b"incr ",
+        b"decr ",
+        b"touch ",
+        b"gat",
+        b"version",
+        b"flush_all",
+        b"verbosity",
+        b"quit",
+        b"mg ",
+        b"ms ",
+        b"md ",
+        b"ma ",
+        b"mn\r",
+    ];
+    let rest = m.bytes.get(8..).unwrap_or_default();
+    let in_datagram = !m.is_tcp && m.has(6, &[0, 0]);
+    let is_line =
+        |lines: &[&[u8]]| m.begins_any(lines) || (in_datagram && lines.iter().any(|it| rest.starts_with(it)));
+    let is_binary = matches!(m.byte(0), Some(0x80 | 0x81))
+        && m.be32(8).and_then(|len| len.checked_add(24)).is_some_and(|all| all <= m.len);
+    m.begins_any(SURE) || (m.has_port(11211) && (is_line(SURE) || is_line(OTHERS) || is_binary))
+}
 
 /// A packet of three bytes' length; the greeting is packet 0 with protocol version 10.
 fn mysql(m: &Message<'_>) -> bool {

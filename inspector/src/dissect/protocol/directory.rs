@@ -5,8 +5,9 @@ use super::{Message, Protocol};
 pub(super) static PROTOCOLS: &[Protocol] = &[
     Protocol::plain("Kerberos", kerberos),
     Protocol::plain("SMB", smb),
+    // RFC 1002 §4.3.1: a known type, and a length of 17 bits.
     Protocol::plain("NetBIOS session", |m| {
-        m.is_tcp && m.has_port(139) && m.byte(0).is_some_and(|b| b <= 0x85)
+        m.is_tcp && m.has_port(139) && matches!(m.bytes, [0 | 0x81..=0x85, 0 | 1, ..])
     }),
     Protocol::plain("LDAP", ldap),
     Protocol::plain("DCE RPC", |m| {

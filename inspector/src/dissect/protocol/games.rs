@@ -4,8 +4,6 @@ use super::{Message, Protocol};
 
 pub(super) static PROTOCOLS: &[Protocol] = &[
     Protocol::plain("Source or Quake", |m| !m.is_tcp && m.begins(&[0xff, 0xff, 0xff, 0xff])),
-    // Encrypted once a game has begun: seen from the middle only the port tells.
-    Protocol::plain("Source", |m| !m.is_tcp && m.ports.iter().any(|port| matches!(port, 27000..=27050))),
     Protocol::plain("Steam", |m| m.begins(b"VS01") || m.has(4, b"VT01")),
     Protocol::plain("RakNet", raknet),
     Protocol::plain("TeamSpeak", |m| m.begins_any(&[b"TS3INIT1", &[0xf4, 0xbe, 3, 0]])),

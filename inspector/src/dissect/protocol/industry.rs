@@ -10,5 +10,4 @@ pub(super) static PROTOCOLS: &[Protocol] = &[
     Protocol::plain("BACnet", |m| !m.is_tcp && m.byte(0) == Some(0x81) && m.is_length(m.be16(2), 0)),
     Protocol::plain("IEC 104", |m| m.is_tcp && m.has_port(2404) && m.byte(0) == Some(0x68)),
     Protocol::plain("KNX", |m| m.begins(&[6, 0x10]) && m.is_length(m.be16(4), 0)),
-    Protocol::plain("PROFINET", |m| !m.is_tcp && m.has_port(34964)),
 ];

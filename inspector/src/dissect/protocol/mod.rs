@@ -114,6 +114,8 @@ impl Message<'_> {
     }
 }
 
+pub use peers::{is_ciphertext_port, is_peers_port};
+
 /// All recognisers, the ones that ask for most first within each file.
 static FAMILIES: &[&[Protocol]] = &[
     secure::PROTOCOLS,

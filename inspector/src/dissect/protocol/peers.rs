@@ -13,9 +13,6 @@ pub(super) static PROTOCOLS: &[Protocol] = &[
     Protocol::peers("Bitcoin", |m| {
         m.begins_any(&[b"\xf9\xbe\xb4\xd9", b"\x0b\x11\x09\x07", b"\xfa\xbf\xb5\xda"])
     }),
-    // Encrypted from the first byte on (BIP 324, BitTorrent's message stream encryption): only the port tells.
-    Protocol::peers("Bitcoin", |m| m.is_tcp && (m.has_port(8333) || m.has_port(18333))),
-    Protocol::peers("BitTorrent", |m| m.ports.iter().any(|port| matches!(port, 6881..=6889 | 51413))),
     Protocol::peers("Lightning", |m| {
         // BOLT 8: version 0, a compressed point and a tag.
         m.is_tcp && m.len == 50 && matches!(m.bytes, [0, 2 | 3, ..])
@@ -27,6 +24,13 @@ pub(super) static PROTOCOLS: &[Protocol] = &[
         m.is_tcp && m.is_length(m.le32(0), 4) && m.le32(4).is_some_and(|code| code <= 1100)
     }),
 ];
+
+/// Whether a port is one of peer-to-peer networks whose connections are encrypted from the first byte on (BIP 324,
+/// BitTorrent's message stream encryption): of these only the port tells, and that a host has many of them.
+#[must_use]
+pub const fn is_peers_port(port: u16) -> bool {
+    matches!(port, 6881..=6889 | 8333 | 18333 | 51413)
+}
 
 /// BEP 29: version 1, types 0 to 4, extensions 0 to 2; a window and, in SYNs, nothing acknowledged.
 fn utp(m: &Message<'_>) -> bool {
@@ -50,4 +54,12 @@ fn edonkey(m: &Message<'_>) -> bool {
     let is_marked = matches!(m.byte(0), Some(0xe3 | 0xc5 | 0xd4 | 0xe4 | 0xe5));
     let tcp = m.is_tcp && m.le32(1).is_some_and(|len| (1..=m.len.max(2048)).contains(&len));
     is_marked && (tcp || (!m.is_tcp && (m.has_port(4672) || m.has_port(4665))))
+}
+
+/// Whether programs that millions run send ciphertext without a header over this port, from the first byte on or once a
+/// game has begun: peer-to-peer networks, and games on the Source engine (UDP 27000 to 27050), whose datagrams are
+/// encrypted after a greeting in clear.
+#[must_use]
+pub const fn is_ciphertext_port(port: u16, is_tcp: bool) -> bool {
+    is_peers_port(port) || (!is_tcp && matches!(port, 27000..=27050))
 }

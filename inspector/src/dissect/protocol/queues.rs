@@ -12,7 +12,7 @@ pub(super) static PROTOCOLS: &[Protocol] = &[
     Protocol::plain("ZeroMQ", |m| m.begins(&[0xff, 0, 0, 0, 0, 0, 0, 0])),
     Protocol::plain("NATS", |m| m.begins_any(&[b"INFO {", b"CONNECT {"])),
     Protocol::plain("STOMP", |m| m.begins_any(&[b"CONNECTED\n", b"STOMP\n"])),
-    Protocol::plain("CoAP", |m| !m.is_tcp && (m.has_port(5683) || m.has_port(5684))),
+    Protocol::plain("CoAP", coap),
     Protocol::plain("WhatsApp", |m| {
         m.is_tcp && matches!(m.bytes, [b'W', b'A', 0..=9, 0..=9, ..] | [b'E', b'D', 0, 1, ..])
     }),
@@ -23,6 +23,12 @@ pub(super) static PROTOCOLS: &[Protocol] = &[
         m.is_tcp && m.is_length(m.be32(0), 0) && (m.has(4, &[0, 0, 0]) || m.has(4, &[0x80, 0, 0]))
     }),
 ];
+
+/// RFC 7252 §3: version 1, a token of up to 8 bytes, a code of a known class, and options or data behind the token.
+fn coap(m: &Message<'_>) -> bool {
+    let is_code = matches!(m.byte(1), Some(0..=7 | 0x40..=0x5f | 0x80..=0x9f | 0xa0..=0xbf | 0xe1..=0xe5));
+    !m.is_tcp && m.has_port(5683) && m.byte(0).is_some_and(|b| b >> 6 == 1 && b & 0x0f <= 8) && is_code
+}
 
 /// CONNECT with the protocol's name, or CONNACK.
 fn mqtt(m: &Message<'_>) -> bool {

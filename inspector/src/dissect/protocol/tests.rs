@@ -1,4 +1,5 @@
 use super::*;
+use crate::detect::wire::noise;
 
 fn name(bytes: &[u8], is_tcp: bool, ports: [u16; 2]) -> Option<&'static str> {
     let len = u32::try_from(bytes.len()).unwrap();
@@ -29,6 +30,32 @@ fn protocols_are_told_by_how_they_begin() {
     assert_eq!(udp(&[&[1, 0, 0, 0][..], &[0x9b; 144]].concat()), Some("WireGuard"));
     assert_eq!(udp(&[&[0x38, 1, 2, 3, 4, 5, 6, 7, 8, 0][..], &[0; 4]].concat()), Some("OpenVPN"));
     assert_eq!(udp(&[&[0xc3, 0, 0, 0, 1, 8][..], &[0x9b; 1194]].concat()), Some("QUIC"));
+}
+
+#[test]
+fn protocols_of_a_port_have_more_than_the_port() {
+    let at = |port: u16, is_tcp: bool, bytes: &[u8]| name(bytes, is_tcp, [40_001, port]);
+    assert_eq!(at(11_211, true, b"STORED\r\n"), Some("memcached"));
+    assert_eq!(at(11_211, false, b"\0\x07\0\0\0\x01\0\0END\r\n"), Some("memcached"));
+    assert_eq!(at(139, true, &[0x81, 0, 0, 0x44, 0x20]), Some("NetBIOS session"));
+    assert_eq!(at(5683, false, b"\x44\x01\x12\x34abcd\xb3foo"), Some("CoAP"));
+    assert_eq!(at(3389, false, &[0xff, 0xff, 0xff, 0xff, 2, 0, 0x10, 1, 9, 9, 9, 9]), Some("RDP over UDP"));
+    assert_eq!(at(21_116, true, &[&[9 << 2][..], b"\x1a\x07abcdefg"].concat()), Some("RustDesk"));
+    assert_eq!(at(2427, false, b"RSIP 1200 *@gate.example MGCP 1.0\n"), Some("MGCP"));
+    assert_eq!(at(2727, false, b"200 1200 OK\n"), Some("MGCP"));
+    assert_eq!(at(4569, false, &[0x80, 1, 0, 0, 0, 0, 0, 1, 0, 0, 6, 1, 11, 2]), Some("IAX2"));
+    assert_eq!(at(8801, false, &[5, 0, 1, 2, 3, 4, 5, 6, 7, 8]), Some("Zoom"));
+    let hello = [&noise(1, 8)[..], &[0x12; 5], &[0x34; 5], &[0], &noise(2, 8), &[1, 11], &[0; 40]].concat();
+    assert_eq!(at(9993, false, &hello), Some("ZeroTier"));
+    // Of datagrams of nobody's, one in a hundred may begin like the port's.
+    for port in
+        [139, 2427, 3389, 4569, 5072, 5683, 6081, 6881, 8333, 8801, 9993, 11_211, 21_117, 27_015, 34_964]
+    {
+        for is_tcp in [false, true] {
+            let found = (0..2000).filter(|seed| at(port, is_tcp, &noise(*seed, 80)).is_some()).count();
+            assert!(found < 150, "{port}: {found} of 2000");
+        }
+    }
 }
 
 #[test]

@@ -114,7 +114,8 @@ fn socks4(m: &Message<'_>) -> bool {
 
 /// SixXS: identity type and signature lengths, then IPv6, IPv4 or nothing as next header.
 fn ayiya(m: &Message<'_>) -> bool {
-    m.has_port(5072) && !m.is_tcp && m.len >= 44
+    let is_header = matches!(m.bytes, [0x44 | 0x42, 0x50..=0x5f, 0x10 | 0x11, 4 | 41 | 58 | 59, ..]);
+    m.has_port(5072) && !m.is_tcp && m.len >= 44 && is_header
 }
 
 /// GTPv1 and v2 and GTP', whose length is the datagram's: 3GPP TS 29.060, 29.274, 29.281, 32.295.
@@ -135,12 +136,20 @@ fn vxlan(m: &Message<'_>) -> bool {
 }
 
 fn geneve(m: &Message<'_>) -> bool {
-    !m.is_tcp && m.has_port(6081) && m.byte(0).is_some_and(|b| b >> 6 == 0)
+    let is_carried = matches!(m.be16(2), Some(0x6558 | 0x0800 | 0x86dd | 0x8847 | 0x0806 | 0));
+    !m.is_tcp && m.has_port(6081) && m.byte(0).is_some_and(|b| b >> 6 == 0) && is_carried
 }
 
-/// Packets name a sender and receiver of five bytes; the port, and the flags' zero bits, tell.
+/// Packets name a receiver and a sender of five bytes, that are not the same, nor reserved (a first byte of 0 or 255), and
+/// a cipher of 0 to 3. Fragments are longer, have a byte of 255 there, and a total of 2 to 15.
 fn zero_tier(m: &Message<'_>) -> bool {
-    !m.is_tcp && m.has_port(9993) && m.len >= 28
+    let is_address = |at: usize| m.byte(at).is_some_and(|b| b != 0xff && b != 0);
+    let is_whole =
+        is_address(8) && is_address(13) && matches!(m.byte(18), Some(flags) if flags & 0x38 <= 0x18);
+    // The greeting is in clear: its verb, and a version of the protocol.
+    let is_hello =
+        is_whole && m.byte(27).is_some_and(|verb| verb & 0x1f == 1) && matches!(m.byte(28), Some(1..=20));
+    !m.is_tcp && m.has_port(9993) && m.len >= 28 && is_hello
 }
 
 fn soft_ether(m: &Message<'_>) -> bool {

@@ -5,11 +5,11 @@ use super::{Message, Protocol};
 pub(super) static PROTOCOLS: &[Protocol] = &[
     Protocol::plain("STUN", stun),
     Protocol::plain("SIP", |m| m.begins_any(SIP)),
-    Protocol::plain("MGCP", |m| m.has_port(2427) || m.has_port(2727)),
+    Protocol::plain("MGCP", |m| (m.has_port(2427) || m.has_port(2727)) && mgcp(m)),
+    Protocol::plain("IAX2", iax2),
     Protocol::plain("RTCP", rtcp),
     Protocol::plain("RTP", rtp),
     Protocol::plain("TURN channel", turn_channel),
-    Protocol::plain("IAX2", |m| !m.is_tcp && m.has_port(4569)),
     Protocol::plain("Skype", |m| {
         !m.is_tcp && m.byte(2).is_some_and(|b| b & 0x0f == 0x0d) && m.has_port(3478)
     }),
@@ -69,7 +69,22 @@ fn turn_channel(m: &Message<'_>) -> bool {
         && m.be16(2).is_some_and(|len| (m.len.saturating_sub(7)..=m.len.saturating_sub(4)).contains(&len))
 }
 
-/// Zoom's media encapsulation to its server ports.
+/// Zoom's media encapsulation to its server ports: a type, and a counter behind a session's bytes.
 fn zoom(m: &Message<'_>) -> bool {
-    !m.is_tcp && m.ports.iter().any(|port| matches!(port, 8801..=8810)) && m.len > 8
+    let on_port = m.ports.iter().any(|port| matches!(port, 8801..=8810));
+    !m.is_tcp && on_port && m.len > 8 && matches!(m.byte(0), Some(0..=7 | 0x1f..=0x22))
+}
+
+/// RFC 3435 §3.2: a verb or a code of three digits, and a space.
+fn mgcp(m: &Message<'_>) -> bool {
+    const VERBS: &[&[u8]] =
+        &[b"AUEP ", b"AUCX ", b"CRCX ", b"DLCX ", b"EPCF ", b"MDCX ", b"NTFY ", b"RQNT ", b"RSIP ", b"MESG "];
+    let is_answer = matches!(m.bytes, [a, b, c, b' ', ..] if [a, b, c].iter().all(|it| it.is_ascii_digit()));
+    m.begins_any(VERBS) || is_answer
+}
+
+/// RFC 5456 §8.1.1: full frames begin all calls: a known type behind the numbers of calls, a time and two counters.
+fn iax2(m: &Message<'_>) -> bool {
+    let is_full = m.byte(0).is_some_and(|b| b >> 7 == 1) && matches!(m.byte(10), Some(1..=12));
+    !m.is_tcp && m.has_port(4569) && m.len >= 12 && is_full
 }
