@@ -42,7 +42,11 @@ impl Streams {
     /// A payload that shows what its flow is.
     pub(super) fn observe(&mut self, key: &FlowKey, payload: &Payload<'_>, now_ns: u64) {
         let pair = Pair::of(key, is_to_server(key));
-        if is_timed(&pair) || is_service(pair.port) || payload.protocol().is_none() {
+        if is_timed(&pair) || is_service(pair.port) {
+            return;
+        }
+        let is_known = self.0.get(&stream(pair, key)).is_some_and(|rhythm| rhythm.is_known);
+        if is_known || payload.protocol().is_none() {
             return;
         }
         if let Some(rhythm) = self.0.entry(stream(pair, key), Rhythm::default) {

@@ -277,3 +277,32 @@ fn what_networks_do_to_marks_paths_and_frames_is_silent() {
     );
     silent("a name of a probe, always the same", &tapped(&|_| b"probe-07".to_vec()));
 }
+
+/// So many letters of a text like English, from packet `n` on.
+fn letters(n: u32, count: u32) -> Vec<u8> {
+    const FREQUENT: &[u8] = b"   eeettaaooiinnsshhrrddllucmfwygpbvk,.";
+    let letter = |k| FREQUENT[noise(n * 20 + k) as usize % FREQUENT.len()];
+    (0..count).map(letter).collect()
+}
+
+#[test]
+fn text_in_padding_is_found() {
+    let request = [0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 9];
+    let arp = |percent: u32| {
+        frames(200, move |n| {
+            let padding = if carries(n, percent) { letters(n, 18) } else { vec![0; 18] };
+            [&ETHERNET[..], &[8, 6], &request, &padding].concat()
+        })
+    };
+    let short = |percent: u32| {
+        frames(300, move |n| {
+            let segment = Segment { options: Vec::new(), payload: Vec::new(), ..Segment::new(n) };
+            let padding = if carries(n, percent) { letters(n, 6) } else { vec![0; 6] };
+            [&tcp(0, n, 64, &segment)[..], &padding].concat()
+        })
+    };
+    for percent in [100, 50, 25] {
+        found("link-padding", "ARP", &arp(percent));
+        found("link-padding", "short frames", &short(percent));
+    }
+}
