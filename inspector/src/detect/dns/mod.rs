@@ -13,6 +13,7 @@ mod benign;
 mod client;
 mod elsewhere;
 mod judge;
+mod odd;
 mod question;
 mod seen;
 mod thresholds;
@@ -227,7 +228,17 @@ impl DnsVolume {
         }
         for option in message.edns_options() {
             pair.add_option(option, ends.pair, &mut self.seen, now_ns);
+            if let Some(data) = pair.alien_cookie(option, ends.to_server) {
+                let option = EdnsOption { code: odd::COOKIE, data, is_cut: false };
+                pair.add_option(option, ends.pair, &mut self.seen, now_ns);
+            }
             any = true;
+        }
+        if key.protocol == UDP {
+            odd::each(message, |code, data| {
+                pair.add_option(EdnsOption { code, data, is_cut: false }, ends.pair, &mut self.seen, now_ns);
+                any = true;
+            });
         }
         if any {
             findings.extend(pair.judge_options(&self.thresholds));
