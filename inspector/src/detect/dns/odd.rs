@@ -21,11 +21,14 @@ const QUERY: u16 = 0;
 /// Types that ask for a whole zone.
 const TRANSFERS: [u16; 2] = [251, 252];
 
-/// Calls `found` with what a message has of these, but for cookies.
+/// Most bytes of one that count, so that one damaged message is none of a channel.
+const MOST: usize = 48;
+
+/// Calls `found` with what a message has of these, but for cookies, each once.
 pub(super) fn each(message: &Message<'_>, mut found: impl FnMut(u16, &[u8])) {
     let Some(question) = message.question.as_ref().filter(|_| message.opcode() == QUERY) else { return };
     if let Some(more) = message.more_questions() {
-        found(QUESTIONS, more);
+        found(QUESTIONS, more.get(..MOST).unwrap_or(more));
     }
     // Internet, Chaos, Hesiod, none, any.
     if !matches!(question.class, 1 | 3 | 4 | 254 | 255) {
@@ -34,18 +37,22 @@ pub(super) fn each(message: &Message<'_>, mut found: impl FnMut(u16, &[u8])) {
     if is_unassigned(question.kind) {
         found(TYPE, &question.kind.to_be_bytes());
     }
-    if message.is_response() && !TRANSFERS.contains(&question.kind) {
-        strangers(message, &question.name, |owner| found(OWNER, owner));
+    if message.is_response()
+        && !TRANSFERS.contains(&question.kind)
+        && let Some(owner) = stranger(message, &question.name)
+    {
+        found(OWNER, owner.as_bytes().get(..MOST).unwrap_or(owner.as_bytes()));
     }
 }
 
-/// Types without a meaning (IANA), those for private use among them: a program has one or two.
+/// Types without a meaning (IANA), those for private use among them: a program has one or two, and who tries them all does
+/// so up to 260.
 const fn is_unassigned(kind: u16) -> bool {
-    matches!(kind, 54 | 110..=127 | 132..=248 | 270..=32767 | 32770..=u16::MAX)
+    matches!(kind, 270..=32767 | 32770..=u16::MAX)
 }
 
-/// Calls `found` with the owners of addresses and texts that neither the question nor any record before leads to.
-fn strangers(message: &Message<'_>, asked: &Name<'_>, mut found: impl FnMut(&[u8])) {
+/// The first owner of an address or text that neither the question nor any record before leads to.
+fn stranger(message: &Message<'_>, asked: &Name<'_>) -> Option<String> {
     let mut known = Vec::new();
     let learn = |known: &mut Vec<u64>, name: &Name<'_>| {
         known.extend(Qname::new(name).suffixes().map(|(_, hash)| hash));
@@ -56,15 +63,17 @@ fn strangers(message: &Message<'_>, asked: &Name<'_>, mut found: impl FnMut(&[u8
         let is_telling = matches!(record.kind, kind::A | kind::AAAA | kind::TXT | kind::NULL | kind::CNAME);
         let is_known = owner.suffixes().last().is_none_or(|(_, hash)| known.contains(&hash));
         if is_telling && !is_known {
-            found(owner.text(0).as_bytes());
+            return Some(owner.text(0));
         }
         match record.target() {
             Some(target) => learn(&mut known, &target),
-            // What has no target that can be read here may still name others: authorities, services, locations.
-            None if !is_telling => learn(&mut known, &record.name),
-            None => {}
+            None if is_telling || record.kind == kind::OPT => {}
+            // Start of a zone, signatures and denials lead to nothing but their own names; other types may.
+            None if matches!(record.kind, kind::SOA | 43 | 46..=48 | 50) => learn(&mut known, &record.name),
+            None => return None,
         }
     }
+    None
 }
 
 /// The cookies of a client and a server, as hashes.
