@@ -52,8 +52,10 @@ pub fn analyse_with(
         let sink = &mut |event: Event<'_>| engine.take(event, |found| reports.push(found));
         replay.advance(packet.time_ns, sink);
         replay.packet(&frame, start, origin, packet.time_ns, sink);
-        for found in reports.drain(..) {
-            report(capture.packets(), &found);
+        if !reports.is_empty() {
+            for found in reports.drain(..) {
+                report(capture.packets(), &found);
+            }
         }
     };
     replay.drain(&mut |event: Event<'_>| engine.take(event, |found| report(capture.packets(), &found)));

@@ -13,7 +13,7 @@ use crate::dissect::{dns, icmp};
 pub enum Event<'a> {
     /// The first bytes of a packet, from its network header on.
     Head(&'a HeadMeta, &'a [u8]),
-    /// The record of a flow that had packets since the last drain, or that is over.
+    /// The record of a flow that had packets since the last drain.
     Flow(FlowUpdate<'a>),
     /// New entries of a flow's series.
     Series(Series<'a>),
@@ -31,7 +31,8 @@ pub struct FlowUpdate<'a> {
     pub key: &'a FlowKey,
     /// What has accumulated.
     pub record: &'a FlowRecord,
-    /// Whether the flow was idle for so long that its record is dropped with this.
+    /// Whether the flow was idle for so long that its record is dropped with this: that happens only where a drain took
+    /// its time, since what is over has no news.
     pub is_final: bool,
 }
 
@@ -131,9 +132,16 @@ impl<'a> Head<'a> {
 
 /// The address of a flow key: IPv4 where it is mapped into IPv6.
 #[must_use]
+#[inline]
 pub fn address(bytes: [u8; 16]) -> IpAddr {
-    IpAddr::from(bytes).to_canonical()
+    match bytes.strip_prefix(&MAPPED) {
+        Some(&[a, b, c, d]) => IpAddr::from([a, b, c, d]),
+        _ => IpAddr::from(bytes),
+    }
 }
+
+/// What IPv4 addresses begin with where they are mapped into IPv6.
+const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 /// What a dissector made of a head.
 #[derive(Clone, Debug)]

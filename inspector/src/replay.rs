@@ -152,13 +152,8 @@ impl Replay {
             self.aged_ns = self.last_ns;
             let (now_ns, entries) = (self.last_ns, self.flows.len() as u64);
             let patience = Patience::with(entries, MAX_FLOWS as u64);
-            self.flows.retain(|key, Flow { record, .. }| {
-                let is_over = patience.is_over(record, now_ns);
-                if is_over {
-                    sink(Event::Flow(FlowUpdate { key, record, is_final: true }));
-                }
-                !is_over
-            });
+            // What they have carried was given out when it changed.
+            self.flows.retain(|_, Flow { record, .. }| !patience.is_over(record, now_ns));
         }
         sink(Event::Time(self.last_ns));
     }

@@ -276,8 +276,8 @@ impl DataPlane {
         self.heads.read(limit, each)
     }
 
-    /// Gives the flows that had packets since the last drain, the flows that are over, which are removed
-    /// from the map, and what was added to the series.
+    /// Gives the flows that had packets since the last drain and what was added to the series, and removes flows that
+    /// are over from the map.
     ///
     /// # Errors
     /// What the kernel said.
@@ -295,7 +295,7 @@ impl DataPlane {
             } else {
                 self.known.found(key);
             }
-            if is_final || record.last_ns >= since_ns {
+            if record.last_ns >= since_ns {
                 if let Some(slot) = record.series.checked_sub(1) {
                     slots.push(slot);
                 }

@@ -25,7 +25,7 @@ const SKEW: f64 = 2.0;
 /// The greatest of 256 counts is as rarely this many deviations off as a single one is 3.5.
 const SIGMAS_OF_GREATEST: f64 = 5.0;
 const PRINTABLE: f64 = 95.0 / 256.0;
-const PRINTABLE_RUN: u32 = 20;
+const PRINTABLE_RUN: usize = 20;
 
 /// Whether `bytes`, of at least [`LEAST`], can't be told from uniform ones.
 pub(super) fn is_uniform(bytes: &[u8]) -> bool {
@@ -36,8 +36,8 @@ pub(super) fn is_uniform(bytes: &[u8]) -> bool {
     let n = bytes.len() as f64;
     let near =
         |value: u32, mean: f64, variance: f64| (f64::from(value) - mean).abs() <= SIGMAS * variance.sqrt();
-    let (printable, run) = printable(bytes);
-    if run >= PRINTABLE_RUN || !near(printable, n * PRINTABLE, n * PRINTABLE * (1.0 - PRINTABLE)) {
+    let printable = bytes.iter().map(|byte| u32::from(is_printable(*byte))).sum();
+    if !near(printable, n * PRINTABLE, n * PRINTABLE * (1.0 - PRINTABLE)) || has_printable_run(bytes) {
         return false;
     }
     let ones = bytes.iter().map(|byte| byte.count_ones()).sum();
@@ -52,16 +52,19 @@ pub(super) fn is_uniform(bytes: &[u8]) -> bool {
         && f64::from(commonest) <= mean + SIGMAS_OF_GREATEST * mean.sqrt() + SKEW
 }
 
-/// How many bytes are printable, and how many of them follow each other at most.
-fn printable(bytes: &[u8]) -> (u32, u32) {
-    let (mut all, mut run, mut longest) = (0, 0, 0_u32);
-    for byte in bytes {
-        let is_printable = u32::from(matches!(byte, 0x20..=0x7e));
-        all += is_printable;
-        run = (run + 1) * is_printable;
-        longest = longest.max(run);
-    }
-    (all, longest)
+const fn is_printable(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7e)
+}
+
+/// Whether [`PRINTABLE_RUN`] printable bytes follow each other. One of them is the last of a chunk of as many, so only
+/// from those it is looked either way.
+fn has_printable_run(bytes: &[u8]) -> bool {
+    (PRINTABLE_RUN - 1..bytes.len()).step_by(PRINTABLE_RUN).any(|at| {
+        let (before, behind) = bytes.split_at(at);
+        let all = before.iter().rev().take_while(|byte| is_printable(**byte)).count();
+        let and = behind.iter().take_while(|byte| is_printable(**byte)).count();
+        and > 0 && all + and >= PRINTABLE_RUN
+    })
 }
 
 /// Pairs of equal bytes, and how often the commonest byte is there.
@@ -101,5 +104,22 @@ mod tests {
         assert!(!is_uniform(&[0x5a; 64]));
         assert!(!is_uniform(&[noise(7, 200), vec![0; 24]].concat()));
         assert!(!is_uniform(&[b"Content-Type: application/octet-stream\r\n", &noise(7, 400)[..]].concat()));
+    }
+
+    #[test]
+    fn a_run_of_printable_bytes_is_found_wherever_it_lies() {
+        for len in [19, 20, 21, 40, 100] {
+            for from in 0..len {
+                for to in from..=len {
+                    let byte = |at| if (from..to).contains(&at) { b'a' } else { 0 };
+                    let bytes: Vec<u8> = (0..len).map(byte).collect();
+                    assert_eq!(
+                        has_printable_run(&bytes),
+                        to - from >= PRINTABLE_RUN,
+                        "{from}..{to} of {len}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -47,64 +47,84 @@ struct Ages {
     new: Box<[u8]>,
 }
 
-/// Eight slots: [`TAKEN`], a tag of the key's hash, and the place in `entries`; 0 where the slot is empty.
+/// Eight slots, each with a tag of the key's hash, or 0 where it is empty, and the place in `entries`, 24 bits.
 #[derive(Clone, Copy, Debug, Zeroable)]
 #[repr(C, align(32))]
-struct Set([u32; WAYS]);
+struct Set {
+    tags: [u8; WAYS],
+    places: [[u8; 3]; WAYS],
+}
 
-/// The bit of a slot that is in use.
-const TAKEN: u32 = 1 << 31;
-/// The bits of the place; those of the tag are above it.
-const PLACE: u32 = (1 << 20) - 1;
+/// The bit of a tag that says that the slot is in use.
+const TAKEN: u8 = 0x80;
+
+/// The lowest and the highest bit of each of eight bytes.
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = LOW << 7;
 
 impl Set {
-    /// Which slots have this tag, or are empty where it is 0: a bit each. All are compared at once.
-    fn alike(&self, tag: u32) -> Ways {
-        let bits = self.0.iter().enumerate();
-        Ways(bits.fold(0, |bits, (way, slot)| bits | u8::from(slot & !PLACE == tag) << way))
+    /// Most entries that places tell apart.
+    const MOST: usize = 1 << 24;
+
+    /// The slots that have this tag, all compared at once, and maybe some that haven't: a borrow may go on into the
+    /// byte above. The key decides.
+    fn alike(self, tag: u8) -> Ways {
+        let differing = u64::from_le_bytes(self.tags) ^ (u64::from(tag) * LOW);
+        Ways(differing.wrapping_sub(LOW) & !differing & HIGH)
+    }
+
+    /// The empty slots.
+    fn empty(self) -> Ways {
+        Ways(!u64::from_le_bytes(self.tags) & HIGH)
+    }
+
+    /// The place in a slot.
+    fn place(self, way: usize) -> usize {
+        let [a, b, c] = self.places[way % WAYS];
+        u32::from_le_bytes([a, b, c, 0]) as usize
+    }
+
+    /// Puts a tag and a place into a slot.
+    fn put(&mut self, way: usize, tag: u8, place: usize) {
+        let [a, b, c, ..] = place.to_le_bytes();
+        self.tags[way % WAYS] = tag;
+        self.places[way % WAYS] = [a, b, c];
     }
 }
 
-/// Slots of a set, by the bits of their numbers.
-struct Ways(u8);
+/// Slots of a set: the highest bits of the bytes with their numbers.
+struct Ways(u64);
 
 impl Iterator for Ways {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
-        let way = (self.0 != 0).then_some(self.0.trailing_zeros() as usize);
+        let way = (self.0 != 0).then_some(self.0.trailing_zeros() as usize / 8);
         self.0 &= self.0.wrapping_sub(1);
         way
     }
 }
 
-/// The place that a slot names.
-const fn place(slot: u32) -> usize {
-    (slot & PLACE) as usize
-}
-
 impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
-    /// A table of at least `capacity` entries, rounded up to a power of two of sets, and of a million at most.
+    /// A table of at least `capacity` entries, rounded up to a power of two of sets, and of 16 million at most.
     pub(crate) fn new(capacity: usize) -> Self {
-        let most = (PLACE as usize + 1) / WAYS;
-        let sets = capacity.div_ceil(WAYS).next_power_of_two().min(most);
+        let sets = capacity.div_ceil(WAYS).next_power_of_two().min(Set::MOST / WAYS);
         let ages = Ages { oldest_ns: vec![0; sets].into(), new: vec![0; sets].into() };
         Self { sets: zeroed_slice_box(sets), ages, entries: Slab::default(), sweep: 0 }
     }
 
     /// The set that the key may be in, and its tag.
-    fn set(&self, key: &K) -> (usize, u32) {
-        let hash = KeyHash.hash_one(key);
-        let [high @ .., h0, h1, h2, h3] = hash.to_be_bytes();
+    fn set(&self, key: &K) -> (usize, u8) {
+        let [tag, .., h0, h1, h2, h3] = KeyHash.hash_one(key).to_be_bytes();
         let set = u32::from_be_bytes([h0, h1, h2, h3]) as usize & (self.sets.len() - 1);
-        (set, u32::from_be_bytes(high) & !PLACE | TAKEN)
+        (set, tag | TAKEN)
     }
 
     /// Where in `entries` the key's is.
-    fn find(&self, (set, tag): (usize, u32), key: &K) -> Option<usize> {
+    fn find(&self, (set, tag): (usize, u8), key: &K) -> Option<usize> {
         let set = self.sets.get(set)?;
         let is_key = |at: &usize| self.entries.get(*at).is_some_and(|(its, _)| its == key);
-        set.alike(tag).map(|way| place(set.0[way & (WAYS - 1)])).find(is_key)
+        set.alike(tag).map(|way| set.place(way)).find(is_key)
     }
 
     /// The key's entry, if it is there.
@@ -127,26 +147,18 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     }
 
     /// Makes room for a new entry in a set, that of another if the set is full; where in `entries` that is.
-    fn room(&mut self, (set, tag): (usize, u32)) -> Option<usize> {
-        let slots = self.sets.get(set)?;
-        let (way, at) = if let Some(empty) = slots.alike(0).next() {
+    fn room(&mut self, (set, tag): (usize, u8)) -> Option<usize> {
+        let new = self.ages.new.get_mut(set)?;
+        let set = self.sets.get_mut(set)?;
+        let (way, at) = if let Some(empty) = set.empty().next() {
             (empty, self.entries.room())
         } else {
-            let least = self.least(slots)?;
-            (least, place(slots.0[least]))
+            let least = least(set, &self.entries)?;
+            (least, set.place(least))
         };
-        *self.sets.get_mut(set)?.0.get_mut(way)? = tag | u32::try_from(at).ok()?;
-        *self.ages.new.get_mut(set)? |= 1 << way;
+        set.put(way, tag, at);
+        *new |= 1 << way;
         Some(at)
-    }
-
-    /// Which entry of a full set is the least.
-    fn least(&self, Set(slots): &Set) -> Option<usize> {
-        let rank = |way: usize| {
-            let (_, entry) = self.entries.get(place(slots[way]))?;
-            Some((entry.worth(), entry.last_ns()))
-        };
-        (0..WAYS).min_by_key(|way| rank(*way))
     }
 
     /// All entries, in no order.
@@ -166,15 +178,13 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
                 *oldest_ns = u64::MAX;
             }
             *new = 0;
-            for way in Ways(looked_at) {
-                let slot = &mut set.0[way & (WAYS - 1)];
-                let Some((_, entry)) = self.entries.get(place(*slot)).filter(|_| *slot != 0) else {
-                    continue;
-                };
+            for way in (0..WAYS).filter(|way| looked_at & 1 << way != 0) {
+                let (is_taken, place) = (set.tags[way] != 0, set.place(way));
+                let Some((_, entry)) = self.entries.get(place).filter(|_| is_taken) else { continue };
                 let last_ns = entry.last_ns();
                 if last_ns < before_ns {
-                    self.entries.remove(place(*slot));
-                    *slot = 0;
+                    self.entries.remove(place);
+                    set.put(way, 0, 0);
                 } else {
                     *oldest_ns = last_ns.min(*oldest_ns);
                 }
@@ -187,6 +197,12 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     pub(crate) fn occupancy(&self) -> (usize, usize) {
         (self.entries.len(), self.sets.len() * WAYS)
     }
+}
+
+/// Which entry of a full set is the least.
+fn least<K, V: Entry>(set: &Set, entries: &Slab<(K, V)>) -> Option<usize> {
+    let rank = |way: usize| entries.get(set.place(way)).map(|(_, entry)| (entry.worth(), entry.last_ns()));
+    (0..WAYS).min_by_key(|way| rank(*way))
 }
 
 #[cfg(test)]

@@ -285,12 +285,12 @@ impl Beacon {
     /// What a flow has carried by now: a call where it is more than before.
     fn message(&mut self, update: &FlowUpdate<'_>) -> Option<Finding> {
         let (key, now_ns) = (update.key, update.record.last_ns);
-        let pair = Pair::of(key, true);
-        if self.is_allowed(pair.server) {
+        if self.is_allowed(address(key.dst)) {
             return None;
         }
         let rhythm = self.streams.message(update, &self.thresholds)?;
         let verdict = judge::stream(rhythm, key.dst_port, &self.thresholds)?;
+        let pair = Pair::of(key, true);
         let prevalence = self.census.note(pair.client, pair.destination(), now_ns);
         let client_port = if key.protocol == 6 { key.src_port } else { 0 };
         let subject = Subject { client_port, ..Subject::of(key, true) };
@@ -356,9 +356,11 @@ impl Detector for Beacon {
         if update.key.protocol != 6 {
             return;
         }
-        for to_server in [true, false] {
+        let to = Pair::of(update.key, true);
+        let from = Pair { client: to.server, server: to.client, port: update.key.src_port, ..to };
+        for (to_server, pair) in [(true, to), (false, from)] {
             let client_port = if to_server { update.key.src_port } else { update.key.dst_port };
-            if let Some(rhythm) = self.pairs.get(&Pair::of(update.key, to_server)) {
+            if let Some(rhythm) = self.pairs.get(&pair) {
                 rhythm.size_call(client_port, to_server, update.record);
             }
         }

@@ -54,8 +54,11 @@ impl Streams {
     /// What a client's direction of a flow has carried by now; its rhythm, where there is one message more.
     pub(super) fn message(&mut self, update: &FlowUpdate<'_>, limits: &Thresholds) -> Option<&Rhythm> {
         let (key, record) = (update.key, update.record);
+        if record.payload_packets == 0 || update.is_final || !is_to_server(key) {
+            return None;
+        }
         let pair = Pair::of(key, true);
-        if record.payload_packets == 0 || update.is_final || !is_to_server(key) || is_timed(&pair) {
+        if is_timed(&pair) {
             return None;
         }
         let age_ns = record.last_ns.saturating_sub(record.first_ns);

@@ -24,7 +24,7 @@ use super::Detector;
 use super::novelty::Recent;
 use super::pairing::Link;
 use super::table::{Entry, Table};
-use crate::dissect::protocol::is_peers_port;
+use crate::dissect::protocol::{is_ciphertext_port, is_peers_port};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject};
 use crate::observation::{FlowUpdate, Observation};
 
@@ -225,7 +225,7 @@ impl CustomProtocol {
         let t = &self.thresholds;
         let is_peer =
             [key.src, key.dst].iter().any(|host| self.peers.get(host).is_some_and(|peer| peer.is_one(t)));
-        findings.push(finding(conversation, verdict, is_peer, &self.thresholds));
+        findings.push(finding(conversation, verdict, is_peer, t));
     }
 }
 
@@ -237,8 +237,10 @@ fn is_elsewhere(key: &FlowKey) -> bool {
 fn finding(c: &Conversation, verdict: Verdict, is_peer: bool, t: &Thresholds) -> Finding {
     let [client, server] = &c.sides;
     let bytes = client.payload_bytes + server.payload_bytes;
+    let ports = [c.key.src_port, c.key.dst_port];
+    let is_usual = ports.iter().any(|port| is_ciphertext_port(*port, c.key.protocol == 6));
     let (signature, severity) = match verdict {
-        Verdict::Encrypted if is_peer => (&ENCRYPTED, Severity::Low),
+        Verdict::Encrypted if is_peer || is_usual => (&ENCRYPTED, Severity::Low),
         Verdict::Encrypted if c.key.dst_port < 1024 => (&ENCRYPTED, Severity::High),
         Verdict::Encrypted => (&ENCRYPTED, Severity::Medium),
         Verdict::EncryptedOneWay => (&ENCRYPTED, Severity::Low),
@@ -278,6 +280,7 @@ fn finding(c: &Conversation, verdict: Verdict, is_peer: bool, t: &Thresholds) ->
             context("payloads_judged", f64::from(client.judged + server.judged), "packets"),
             context("duration", c.last_ns.saturating_sub(c.first_ns) as f64 / 1e9, "seconds"),
             context("peer_to_peer_host", f64::from(u8::from(is_peer)), "hosts"),
+            context("port_of_ciphertext", f64::from(u8::from(is_usual)), "ports"),
             context("directions_seen", directions, "directions"),
         ],
         estimated_bytes: bytes,

@@ -208,16 +208,30 @@ fn a_side_that_only_greets_hides_nothing() {
 
 #[test]
 fn a_port_alone_is_no_protocol() {
-    let udp = [514, 2427, 3389, 4569, 5072, 5683, 6081, 6881, 9993, 11_211, 21_117, 27_015, 34_964, 51_413];
+    let udp = [514, 2427, 3389, 4569, 5072, 5683, 6081, 9993, 11_211, 21_117, 34_964];
     for port in udp {
         let mut wire = wire();
         talk(&mut wire, port, &messages(200, |_, _| Vec::new()));
         assert!(wire.alerts() > 0, "UDP {port}");
     }
-    for port in [139, 2427, 6881, 8333, 11_211, 21_117, 51_413] {
+    for port in [139, 2427, 11_211, 21_117, 27_015] {
         let mut wire = wire();
         wire.connection([40_000, port], &messages(80, |_, _| Vec::new()));
         assert!(wire.alerts() > 0, "TCP {port}");
+    }
+}
+
+#[test]
+fn a_port_of_ciphertext_is_an_observation() {
+    for port in [6881, 27_015, 51_413] {
+        let mut wire = wire();
+        talk(&mut wire, port, &messages(200, |_, _| Vec::new()));
+        assert_eq!(wire.severity(), Some(Severity::Low), "UDP {port}");
+    }
+    for port in [6881, 8333, 51_413] {
+        let mut wire = wire();
+        wire.connection([40_000, port], &messages(80, |_, _| Vec::new()));
+        assert_eq!(wire.severity(), Some(Severity::Low), "TCP {port}");
     }
 }
 
@@ -231,6 +245,6 @@ fn a_host_with_many_peers_is_one() {
         crate::detect::wire::complete(CLIENT, [203, 0, 113, last], &mut segment);
         wire.ip(CLIENT, [203, 0, 113, last], 6, &segment);
     }
-    wire.connection([40_000, 51_413], &messages(80, |_, _| Vec::new()));
+    wire.connection([40_000, 40_001], &messages(80, |_, _| Vec::new()));
     assert_eq!(wire.severity(), Some(Severity::Low));
 }

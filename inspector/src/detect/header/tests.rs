@@ -475,4 +475,5 @@ fn a_gate_opens_at_each_doubling() {
     assert!(!super::Gate::default().opens(0));
 }
 
+mod encoders;
 mod variety;

@@ -82,20 +82,25 @@ impl Default for Thresholds {
 /// Identifications of one host that follow each other within a race are no further apart.
 const ID_STEP: u16 = 64;
 
+/// A middlebox takes no longer to rewrite a packet, nanoseconds.
+const REWRITTEN_NS: u64 = 100_000_000;
+
 /// What is kept of one direction of a connection.
 #[derive(Debug)]
 struct Stream {
     ranges: Ranges,
     /// TTL of the last segment with data, and how many in a row had it.
     ttl: (u8, u32),
+    /// Identification of the first packet, and whether another had another.
+    ids: (u16, bool),
     traffic: Traffic,
     contradictions: u32,
 }
 
 impl Stream {
-    fn new() -> Self {
+    fn new(ip_id: u16) -> Self {
         let traffic = Traffic::default();
-        Self { ranges: Ranges::default(), ttl: (0, 0), traffic, contradictions: 0 }
+        Self { ranges: Ranges::default(), ttl: (0, 0), ids: (ip_id, false), traffic, contradictions: 0 }
     }
 }
 
@@ -127,7 +132,8 @@ impl Injection {
 
     fn tcp(&mut self, observation: &Observation<'_>) -> Option<Finding> {
         let head = &observation.head;
-        let stream = self.streams.entry(*observation.key(), Stream::new)?;
+        let stream = self.streams.entry(*observation.key(), || Stream::new(head.meta.ip_id))?;
+        stream.ids.1 |= stream.ids.0 != head.meta.ip_id;
         stream.traffic.add(false, head.meta.wire_len, head.meta.time_ns);
         if head.meta.tcp_flags & flag::RST != 0 {
             return reset::judge(observation, stream.ttl, self.thresholds.reset_ttl, stream.traffic);
@@ -142,11 +148,13 @@ impl Injection {
             stream.ranges.keep(segment);
             return None;
         }
-        let Stream { ranges, contradictions, traffic, .. } = &mut *stream;
+        let Stream { ranges, ids, contradictions, traffic, .. } = &mut *stream;
         let finding = contradicted(&self.thresholds, ranges, &segment).map(|(earlier, differing)| {
             *contradictions += 1;
             let subject = Subject::of(observation.key(), is_from_client(observation.key()));
-            let copies = Copies { earlier, later: &segment, differing, count: *contradictions };
+            let is_one_packet = ids.1 && is_one_packet(earlier, &segment);
+            let copies =
+                Copies { earlier, later: &segment, differing, count: *contradictions, is_one_packet };
             contradiction(&self.thresholds, subject, &copies, *traffic)
         });
         stream.ranges.keep(segment);
@@ -187,10 +195,19 @@ struct Copies<'a> {
     differing: u32,
     /// How many such copies there were, these included.
     count: u32,
+    is_one_packet: bool,
+}
+
+/// Whether a packet was rewritten between two places that are both seen: it keeps its number, and passes a router or two.
+/// Who races a packet that is still to come doesn't know the number, and a host counts on. Some number all packets alike.
+fn is_one_packet(earlier: &Segment, later: &Segment) -> bool {
+    let is_same_id = earlier.ip_id != 0 && earlier.ip_id == later.ip_id;
+    let is_at_once = later.time_ns.saturating_sub(earlier.time_ns) <= REWRITTEN_NS;
+    is_same_id && is_at_once && earlier.ttl.abs_diff(later.ttl) <= 2
 }
 
 fn contradiction(limits: &Thresholds, subject: Subject, copies: &Copies<'_>, traffic: Traffic) -> Finding {
-    let &Copies { earlier, later, differing, count } = copies;
+    let &Copies { earlier, later, differing, count, is_one_packet } = copies;
     let ttl = earlier.ttl.abs_diff(later.ttl);
     let is_other_stack = earlier.has_timestamp != later.has_timestamp;
     let is_other_host = ttl >= limits.reset_ttl || is_other_stack;
@@ -198,6 +215,7 @@ fn contradiction(limits: &Thresholds, subject: Subject, copies: &Copies<'_>, tra
     let step = later.ip_id.wrapping_sub(earlier.ip_id);
     let is_same_host = !is_other_host && earlier.ip_id != 0 && (1..ID_STEP).contains(&step);
     let severity = match count {
+        _ if is_one_packet => Severity::Low,
         _ if is_other_host => Severity::High,
         count if count >= limits.contradictions => Severity::High,
         _ if is_same_host => Severity::Low,

@@ -102,6 +102,55 @@ fn retransmissions_however_cut_keep_alives_and_probes_are_silent() {
 }
 
 #[test]
+fn forged_answers_of_any_kind_length_distance_and_order_are_alerts() {
+    let real = [
+        REAL,
+        b"plain text of a protocol that nobody knows",
+        b"\x17\x03\x03\x00\x80 a record of TLS, which is ciphertext",
+    ];
+    let forged = [
+        FORGED,
+        &FORGED[..20],
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<script src=//198.51.100.7/x.js></script>",
+        b"\x15\x03\x03\x00\x02\x02\x28, an alert of TLS and more",
+    ];
+    for real in real {
+        for forged in forged {
+            for (ttl, id) in [(53, 9_000), (54, 31_000), (128, 9_000), (53, 0), (250, 7)] {
+                for is_first in [true, false] {
+                    let (first, second) = if is_first { (forged, real) } else { (real, forged) };
+                    let [of_first, of_second] =
+                        if is_first { [(ttl, id), (53, 70)] } else { [(53, 70), (ttl, id)] };
+                    let before = Sent { seq: 900, payload: &REAL[..20], id: 69, ..PLAIN };
+                    let first = Sent { payload: first, ttl: of_first.0, id: of_first.1, ..PLAIN };
+                    let second = Sent { ttl: of_second.0, id: of_second.1, ..overlap(1000, second) };
+                    let found = feed(&[before, first, second]);
+                    let is_alert = found.iter().any(|finding| finding.severity.is_alert());
+                    assert!(is_alert, "{forged:?} {real:?} {ttl} {id} {is_first}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_packet_that_is_rewritten_between_two_taps_is_an_observation_however_often() {
+    let rewritten = |id: fn(u16) -> u16| {
+        let opens = Sent { seq: 999, flags: flag::SYN | flag::ACK, id: id(0), ..PLAIN };
+        let pairs = (1..8u16).flat_map(|n| {
+            let seq = 1000 + 200 * u32::from(n);
+            let first = Sent { seq, payload: REAL, id: id(n), ..PLAIN };
+            [first, Sent { ttl: 52, id: id(n), ..overlap(seq, FORGED) }]
+        });
+        let sent: Vec<Sent<'_>> = std::iter::once(opens).chain(pairs).collect();
+        feed(&sent).iter().map(|finding| finding.severity).max()
+    };
+    assert_eq!(rewritten(|n| 500 * n), Some(Severity::Low));
+    // Raw sockets number all packets alike.
+    assert_eq!(rewritten(|_| 1), Some(Severity::High));
+}
+
+#[test]
 fn sequence_numbers_wrap() {
     let start = u32::MAX - 4;
     let first = Sent { seq: start, payload: REAL, ..PLAIN };

@@ -22,13 +22,38 @@ pub(super) struct Identifications {
     /// The last full windows' shares.
     pub(super) high_counter: f64,
     pub(super) jumps: f64,
+    /// Of the last window, where it is written rather than counted or drawn.
+    pub(super) written: Option<Written>,
     pub(super) judged: u32,
 }
+
+/// Identifications that are read from a text: they go back as often as random ones, from a small alphabet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    /// Share of those of two printable characters.
+    pub(super) printable: f64,
+    /// How often the most frequent came, and how many there are.
+    pub(super) mode: u32,
+    pub(super) distinct: u32,
+}
+
+/// Share of backward steps that text and random numbers have at least, half being the rule; and of printable ones among
+/// those of a text: of random numbers 0.14 are.
+const BACK: f64 = 0.25;
+const PRINTABLE: f64 = 0.9;
+/// Times that one letter comes in a window of text, at least: a random number comes twice in one of 60 windows, and a counter's
+/// packets may come twice each. And values of an alphabet.
+const FREQUENT: u32 = 4;
+const LETTERS: u32 = 8;
 
 /// Steps between the identifications of consecutive packets of one flow.
 #[derive(Debug, Default)]
 struct Window {
     steps: u32,
+    backwards: u32,
+    printable: u32,
+    values: Alphabet,
+    high_bytes: Alphabet,
     high_counts: u32,
     jumps: u32,
     low_bytes: Alphabet,
@@ -102,6 +127,7 @@ impl Identifications {
         let is_free = window.low_bytes.distinct() * 2 >= window.steps;
         self.high_counter = if is_free { share(window.high_counts) } else { 0.0 };
         self.jumps = if self.opens_like_linux { share(window.jumps) } else { 0.0 };
+        self.written = window.written();
         self.judged = self.judged.saturating_add(1);
     }
 }
@@ -114,6 +140,19 @@ impl Window {
         self.high_counts += u32::from(high_step == 1 && step != 1);
         self.jumps += u32::from(step > 255 && id != 0 && before != 0);
         self.low_bytes.add((id & 0xff).into());
+        self.backwards += u32::from(step >= 0x8000);
+        self.printable += u32::from(id.to_be_bytes().iter().all(|byte| matches!(byte, b' '..=b'~')));
+        self.high_bytes.add((id >> 8).into());
+        self.values.add(id.into());
+    }
+
+    fn written(&self) -> Option<Written> {
+        let share = |count: u32| f64::from(count) / f64::from(self.steps);
+        let (printable, mode, distinct) = (share(self.printable), self.values.mode(), self.values.distinct());
+        let is_text = printable >= PRINTABLE && self.high_bytes.distinct() >= LETTERS;
+        let is_alphabet = mode >= FREQUENT && distinct >= LETTERS && !self.values.contains(0);
+        let is_written = share(self.backwards) >= BACK && (is_text || is_alphabet);
+        is_written.then_some(Written { printable, mode, distinct })
     }
 }
 

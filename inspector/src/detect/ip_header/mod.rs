@@ -43,6 +43,10 @@ pub struct Thresholds {
     /// Times that a flow goes between ECT(0) and ECT(1), switches: a sender falls back from one to the other once
     /// (RFC 9331). Base rate: 0 pairs have one.
     pub ecn_flips: u32,
+    /// Least share of switches of ECN in a flow that does, ratio.
+    pub ecn_share: f64,
+    /// Least share of switches of a UDP checksum's presence, ratio: an option of the socket. Base rate: 0 pairs have 16.
+    pub checksum_share: f64,
     /// Greatest share of switches between two TTLs, ratio: a message repeats a bit as often as not, and routers that send
     /// packets over two paths in turn never do.
     pub turns: f64,
@@ -89,6 +93,8 @@ impl Default for Thresholds {
             far_ttls: 32,
             far_share: 0.01,
             ecn_flips: 6,
+            ecn_share: 0.1,
+            checksum_share: 0.05,
             turns: 0.9,
             udp_tos_values: 5,
             marks: 8,

@@ -7,7 +7,7 @@ use crate::detect::header::{Carried, context, crossed, field, finding};
 use crate::findings::{Finding, Signature};
 
 /// Kinds of findings, each with a gate of its own.
-pub(super) const KINDS: usize = 14;
+pub(super) const KINDS: usize = 15;
 
 macro_rules! signatures {
     ($($name:ident = $id:literal, $title:literal, $pattern:literal;)+) => {
@@ -34,6 +34,7 @@ signatures! {
     LOW_ZEROS = 5007, "Covert channel in the high byte of the IPv4 identification", "EN4.2 Random State/Value Modulation";
     HIGH_COUNTER = 5008, "Covert channel in the low byte of the IPv4 identification", "EN4.2 Random State/Value Modulation";
     JUMPS = 5009, "Covert channel in the IPv4 identification", "EN4.2 Random State/Value Modulation";
+    WRITTEN = 5014, "Covert channel in the IPv4 identification: it is text", "EN4.2 Random State/Value Modulation";
     FRAGMENTS = 5010, "Covert channel in IPv4 fragment offsets", "EN4 State/Value Modulation";
     OPTIONS = 5011, "Covert channel in IPv4 options", "EN4 State/Value Modulation";
     LENGTHS = 5012, "Covert channel in the length of IPv4 datagrams", "EN4 State/Value Modulation";
@@ -88,7 +89,7 @@ pub(super) fn of_counts(state: &mut State, limits: &Thresholds, key: &FlowKey) -
     }
     findings.extend(tos(state, limits, key));
     findings.extend(flags(state, limits, key));
-    findings.extend(switching(state, limits, key, (field::CHECKSUM, limits.switch_share), &CHECKSUM));
+    findings.extend(switching(state, limits, key, (field::CHECKSUM, limits.checksum_share), &CHECKSUM));
     findings.extend(low_zeros(state, limits, key));
     findings
 }
@@ -125,7 +126,7 @@ fn ecn(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding>
     if values.distinct() < 3 || state.ecn.flips < limits.ecn_flips {
         return None;
     }
-    switching(state, limits, key, (field::TOS, limits.switch_share), &ECN)
+    switching(state, limits, key, (field::TOS, limits.ecn_share), &ECN)
 }
 
 fn low_zeros(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
@@ -239,10 +240,15 @@ pub(super) fn of_protocols(state: &mut State, limits: &Thresholds, key: &FlowKey
 
 /// Judges what series say.
 pub(super) fn of_series(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Vec<Finding> {
-    [high_counter(state, limits, key), jumps(state, limits, key), fragments(state, limits, key)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        high_counter(state, limits, key),
+        jumps(state, limits, key),
+        written(state, limits, key),
+        fragments(state, limits, key),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn high_counter(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
@@ -269,4 +275,21 @@ fn jumps(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Findin
     ];
     let packets = u64::from(ids.judged) * u64::from(limits.id_window);
     Some(finding(&JUMPS, key, 0.7, Carried { packets, bits: 16.0, time_ns: state.last_ns }, evidence))
+}
+
+fn written(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
+    let ids = &state.identifications;
+    let super::identification::Written { printable, mode, distinct } = ids.written?;
+    if !state.gates[14].opens(ids.judged) {
+        return None;
+    }
+    let evidence = vec![
+        context("identifications_of_printable_characters", printable, "ratio"),
+        context("most_frequent", mode.into(), "packets"),
+        context("distinct_identifications", distinct.into(), "values"),
+        context("window", limits.id_window.into(), "packets"),
+    ];
+    let packets = u64::from(ids.judged) * u64::from(limits.id_window);
+    let bits = f64::from(distinct).log2();
+    Some(finding(&WRITTEN, key, 0.85, Carried { packets, bits, time_ns: state.last_ns }, evidence))
 }

@@ -35,6 +35,12 @@ pub struct Thresholds {
     pub switches: u32,
     /// Their share of the packets, ratio. Base rate: 0.20 for DSCP in IPv4.
     pub switch_share: f64,
+    /// Difference between hop limits that no change of path explains, hops, and the least share of switches between such, ratio:
+    /// as for TTLs in IPv4.
+    pub far_hops: (u64, f64),
+    /// Values of DSCP that nobody marks one flow with, values, and the least share of switches between so many, ratio: as for
+    /// IPv4.
+    pub marks: (u32, f64),
     /// Greatest share of switches between two hop limits, ratio: as for TTLs in IPv4.
     pub turns: f64,
     /// Different contents of unknown options, unknown routing headers and padding, packets. Base rate: 0 pairs
@@ -53,6 +59,8 @@ impl Default for Thresholds {
             label_share: 0.15,
             switches: 16,
             switch_share: 0.3,
+            far_hops: (32, 0.01),
+            marks: (8, 0.02),
             turns: 0.9,
             contents: 4,
             layouts: 2,
@@ -246,6 +254,10 @@ fn of_counts(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Vec<Findi
     let is_trace = hops.min().is_some_and(|least| least <= 4);
     // Routers that send packets over two paths in turn.
     let is_turns = hops.distinct() == 2 && state.switching.rate(field::TTL) > limits.turns;
+    let are_far = hops.max().unwrap_or(0) - hops.min().unwrap_or(0) > limits.far_hops.0;
+    let hops_share = if are_far { limits.far_hops.1 } else { limits.switch_share };
+    let are_many = tos.distinct_above(2) >= limits.marks.0;
+    let class_share = if are_many { limits.marks.1 } else { limits.switch_share };
     let mut findings = Vec::new();
     let mut judge = |number: usize, gate: usize, signature, limits: (u32, f64)| {
         let Some(share) = state.switching.share(number, limits.0, limits.1) else { return };
@@ -267,10 +279,10 @@ fn of_counts(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Vec<Findi
     };
     judge(field::LABEL, 0, &LABEL, (limits.label_switches, limits.label_share));
     if is_class_free {
-        judge(field::TOS, 1, &TRAFFIC_CLASS, (limits.switches, limits.switch_share));
+        judge(field::TOS, 1, &TRAFFIC_CLASS, (limits.switches, class_share));
     }
     if !is_trace && !is_turns {
-        judge(field::TTL, 2, &HOP_LIMIT, (limits.switches, limits.switch_share));
+        judge(field::TTL, 2, &HOP_LIMIT, (limits.switches, hops_share));
     }
     findings
 }

@@ -29,6 +29,10 @@ pub struct Thresholds {
     /// Different first bytes of these, values. Base rate: at most 10 in these (stale padding begins with zeros or
     /// with a field that hardly changes); of 24 random bytes 23 differ.
     pub first_bytes: u32,
+    /// Different texts behind the datagrams of long frames, values. Base rate: 0 pairs have one.
+    pub texts: u32,
+    /// Their share of the trailers, ratio. Of check sequences 0.02 are text.
+    pub text_share: f64,
     /// Switches of the priority in VLAN tags beyond each flow's first, switches. Base rate: 0 pairs have 5.
     pub priority_switches: u32,
     /// Their share of the packets, ratio.
@@ -37,7 +41,15 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { paddings: 24, padding_share: 0.9, first_bytes: 16, priority_switches: 16, priority_share: 0.3 }
+        Self {
+            paddings: 24,
+            padding_share: 0.9,
+            first_bytes: 16,
+            texts: 8,
+            text_share: 0.9,
+            priority_switches: 16,
+            priority_share: 0.3,
+        }
     }
 }
 
@@ -59,6 +71,7 @@ macro_rules! signatures {
 signatures! {
     PADDING = 5301, "Covert channel in Ethernet padding", "EN4.1 Reserved/Unused State/Value Modulation";
     ARP = 5302, "Covert channel in the padding of ARP", "EN4.1 Reserved/Unused State/Value Modulation";
+    TRAILER = 5304, "Text behind the datagrams of Ethernet frames", "EN4.1 Reserved/Unused State/Value Modulation";
     PRIORITY = 5303, "Covert channel in VLAN priorities", "EN4 State/Value Modulation";
 }
 
@@ -68,7 +81,10 @@ struct State {
     first_bytes: Alphabet,
     padding_bytes: u32,
     switching: Switching,
-    gates: [Gate; 2],
+    /// Trailers of long frames, of text and all.
+    texts: Alphabet,
+    trailers: u32,
+    gates: [Gate; 3],
     last_ns: u64,
 }
 
@@ -95,6 +111,9 @@ const FLOWS: usize = 16_384;
 
 /// Least payload of an Ethernet frame (IEEE 802.3 clause 4.2.3.3), bytes.
 const LEAST_PAYLOAD: usize = 46;
+
+/// Bytes of a trailer that is read: of four random ones in a row one in 50 is text, of eight in 2,500.
+const LEAST_TEXT: usize = 4;
 
 /// Bytes of an ARP packet for IPv4 over Ethernet (RFC 826).
 const ARP_LEN: usize = 28;
@@ -140,11 +159,7 @@ impl State {
         if padding.iter().all(|byte| *byte == 0) {
             return;
         }
-        // FNV-1a.
-        let digest = padding.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        self.paddings.add(digest);
+        self.paddings.add(digest(padding));
         self.first_bytes.add((*first).into());
         let len = u32::try_from(padding.len()).unwrap_or(u32::MAX);
         self.padding_bytes = self.padding_bytes.saturating_add(len);
@@ -173,6 +188,44 @@ impl State {
     }
 }
 
+/// What follows the datagram of a frame that needs no padding: a tap's or a switch's time and port, a check sequence, or a
+/// redundancy protocol's number (IEC 62439-3), which are no text.
+fn trailer<'a>(head: &Head<'a>) -> &'a [u8] {
+    let is_long = head.meta.ip_len as usize > LEAST_PAYLOAD && head.meta.key.tunnel == 0;
+    if is_long && is_sound(head) { head.trailer() } else { &[] }
+}
+
+impl State {
+    fn add_trailer(&mut self, trailer: &[u8]) {
+        self.trailers = self.trailers.saturating_add(1);
+        let is_text = trailer.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t'));
+        if is_text {
+            self.texts.add(digest(trailer));
+        }
+    }
+
+    fn of_trailers(&mut self, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
+        let (texts, distinct) = (self.texts.total(), self.texts.distinct());
+        let share = f64::from(texts) / f64::from(self.trailers.max(1));
+        if distinct < limits.texts || share < limits.text_share || !self.gates[2].opens(texts) {
+            return None;
+        }
+        let evidence = vec![
+            crossed("distinct_texts", distinct.into(), limits.texts.into(), "values"),
+            crossed("share_of_trailers", share, limits.text_share, "ratio"),
+        ];
+        let carried = Carried { packets: texts.into(), bits: 32.0, time_ns: self.last_ns };
+        Some(finding(&TRAILER, key, 0.85, carried, evidence))
+    }
+}
+
+/// FNV-1a.
+fn digest(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 impl Detector for LinkPadding {
     fn name(&self) -> &'static str {
         NAME
@@ -185,7 +238,8 @@ impl Detector for LinkPadding {
         let padding = if is_inner || !(is_arp || is_sound(head)) { &[][..] } else { padding(head) };
         let is_padded = padding.iter().any(|byte| *byte != 0);
         let has_switched = head.meta.changed & inspector_common::flow::changed::PCP != 0;
-        if !is_padded && !has_switched {
+        let trailer = trailer(head);
+        if !is_padded && !has_switched && trailer.len() < LEAST_TEXT {
             return;
         }
         let key = hosts(head);
@@ -193,6 +247,10 @@ impl Detector for LinkPadding {
         state.last_ns = head.meta.time_ns;
         if has_switched {
             state.switching.observe(head, head.meta.changed, [0, 0, 0, 0, head.meta.vlan_pcp.into(), 0]);
+        }
+        if trailer.len() >= LEAST_TEXT {
+            state.add_trailer(trailer);
+            findings.extend(state.of_trailers(&self.thresholds, &key));
         }
         if is_padded {
             state.add_padding(padding);

@@ -122,7 +122,8 @@ impl Content {
         if self.alike == 0 {
             (self.first, self.len) = (payload.into(), len);
         }
-        self.is_other |= self.first.iter().zip(payload).any(|(a, b)| a != b);
+        let both = payload.len().min(self.first.len());
+        self.is_other |= payload.get(..both) != self.first.get(..both);
         self.differ |= len != self.len;
         self.alike += 1;
     }

@@ -49,6 +49,13 @@ pub struct Thresholds {
     /// Least difference between the greatest and the least of them, units of the window. A reader that is late by up to
     /// a buffer of 8 KiB, with the usual scale of 7, changes 63; text in the low byte 90.
     pub window_span: u16,
+    /// Windows that are judged as text, packets.
+    pub text_windows: u32,
+    /// Least share of those whose low byte (where they share the high one) or both bytes are printable characters, ratio. Of
+    /// random ones 0.37 and 0.14 are.
+    pub text_share: f64,
+    /// Least number of different ones, values.
+    pub text_values: u32,
 }
 
 impl Default for Thresholds {
@@ -64,6 +71,9 @@ impl Default for Thresholds {
             window_independence: 1.2,
             window_variety: 0.7,
             window_span: 72,
+            text_windows: 48,
+            text_share: 0.97,
+            text_values: 12,
         }
     }
 }

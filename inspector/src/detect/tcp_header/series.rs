@@ -87,6 +87,25 @@ impl Track {
         if self.windows.len() < least || self.windows.iter().any(|window| window >> 8 != high) {
             return None;
         }
+        self.all_windows()
+    }
+
+    /// Share of the windows whose low byte is a printable character, and of those of which both bytes are.
+    pub(super) fn printable_windows(&self) -> (f64, f64) {
+        let is_printable = |byte: u16| (0x20..0x7f).contains(&byte);
+        let share = |is: &dyn Fn(u16) -> bool| {
+            let count = self.windows.iter().filter(|window| is(**window)).count();
+            count as f64 / self.windows.len().max(1) as f64
+        };
+        let (low, both) = (
+            share(&|window| is_printable(window & 0xff)),
+            share(&|window| is_printable(window & 0xff) && is_printable(window >> 8)),
+        );
+        (low, both)
+    }
+
+    /// How independent the windows are of each other, and their alphabet, whatever they are.
+    pub(super) fn all_windows(&self) -> Option<(f64, Alphabet)> {
         let values: Vec<f64> = self.windows.iter().map(|window| f64::from(*window)).collect();
         let mut alphabet = Alphabet::default();
         self.windows.iter().for_each(|window| alphabet.add((*window).into()));

@@ -157,6 +157,7 @@ pub(super) fn of_series(
         let carried = Carried { packets: track.steps.into(), bits, time_ns };
         findings.push(finding(&TIMESTAMP, key, 0.9, carried, evidence));
     }
+    findings.extend(text_windows(state, track, limits, key));
     if let Some((ratio, values)) = track.low_window_bytes(limits.windows) {
         let count = track.window_count();
         let variety = f64::from(values.distinct()) / f64::from(count.min(64));
@@ -175,4 +176,28 @@ pub(super) fn of_series(
         }
     }
     findings
+}
+
+/// Windows that are text: a buffer fills and empties, and does not care for characters.
+fn text_windows(state: &mut State, track: &Track, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
+    let count = track.window_count();
+    let (low, both) = track.printable_windows();
+    let (ratio, values) = track.all_windows()?;
+    let is_one_byte = track.low_window_bytes(limits.windows).is_some();
+    let share = if is_one_byte { low } else { both };
+    let is_text = share >= limits.text_share && values.distinct() >= limits.text_values;
+    let span = values.max().unwrap_or(0) - values.min().unwrap_or(0);
+    let is_free = ratio >= limits.window_independence && span >= limits.window_span.into();
+    if count < limits.text_windows || !is_text || !is_free || !state.gates[5].opens(count) {
+        return None;
+    }
+    let evidence = vec![
+        crossed("windows_of_printable_characters", share, limits.text_share, "ratio"),
+        crossed("von_neumann_ratio", ratio, limits.window_independence, "ratio"),
+        crossed("distinct_values", values.distinct().into(), limits.text_values.into(), "values"),
+        crossed("windows", count.into(), limits.text_windows.into(), "packets"),
+    ];
+    let bits = if is_one_byte { 7.0 } else { 14.0 };
+    let carried = Carried { packets: count.into(), bits, time_ns: state.last_ns };
+    Some(finding(&WINDOW, key, 0.85, carried, evidence))
 }

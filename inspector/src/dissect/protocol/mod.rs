@@ -114,7 +114,7 @@ impl Message<'_> {
     }
 }
 
-pub use peers::is_peers_port;
+pub use peers::{is_ciphertext_port, is_peers_port};
 
 /// All recognisers, the ones that ask for most first within each file.
 static FAMILIES: &[&[Protocol]] = &[

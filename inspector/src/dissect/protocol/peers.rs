@@ -55,3 +55,11 @@ fn edonkey(m: &Message<'_>) -> bool {
     let tcp = m.is_tcp && m.le32(1).is_some_and(|len| (1..=m.len.max(2048)).contains(&len));
     is_marked && (tcp || (!m.is_tcp && (m.has_port(4672) || m.has_port(4665))))
 }
+
+/// Whether programs that millions run send ciphertext without a header over this port, from the first byte on or once a
+/// game has begun: peer-to-peer networks, and games on the Source engine (UDP 27000 to 27050), whose datagrams are
+/// encrypted after a greeting in clear.
+#[must_use]
+pub const fn is_ciphertext_port(port: u16, is_tcp: bool) -> bool {
+    is_peers_port(port) || (!is_tcp && matches!(port, 27000..=27050))
+}
