@@ -125,6 +125,15 @@ impl Conversation {
         self.last_ns = self.last_ns.max(last_ns);
     }
 
+    /// Which side's first payload a packet is, the client's (0) or the server's, if all before it was seen.
+    pub(super) fn opening(&self, head: &Head<'_>) -> Option<usize> {
+        let i = self.side(&head.meta.key);
+        let side = self.sides.get(i).filter(|_| !self.is_known && !head.has_reason(reason::OVERLAP))?;
+        let is_first = side.judged + side.short + side.inner == 0;
+        let is_begun = self.key.protocol != TCP || (self.starts != [None; 2] && self.is_whole(head, i));
+        (is_first && is_begun).then_some(i)
+    }
+
     /// Looks at one packet.
     pub(super) fn add(&mut self, head: &Head<'_>, payload: Option<&Payload<'_>>) -> Told {
         self.last_ns = self.last_ns.max(head.meta.time_ns);

@@ -11,6 +11,7 @@ pub(super) mod framing;
 mod inner;
 mod opening;
 mod raw;
+mod service;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use inspector_common::{Class, FlowKey};
 use self::conversation::{Conversation, Told, Verdict};
 use self::opening::Opening;
 use self::raw::Raw;
+use self::service::Service;
 use super::Detector;
 use super::novelty::Recent;
 use super::pairing::Link;
@@ -90,6 +92,9 @@ pub struct Thresholds {
     /// Payloads that may be random of one side, if those of the other are all random but few: the greeting of who then only
     /// listens. Base rate: 4 at most, of phones' connections to a server of messages and of a console's to its peers.
     pub random_payloads_lopsided: u32,
+    /// Flows from one host to a port of another that both sides open with what may be random, flows; four times as many where
+    /// no answer ever comes. Base rate: 3 of a protocol whose header shows from 5 on.
+    pub random_openings: u32,
     /// Whole datagrams inside datagrams in each direction. Base rate: 0.
     pub inner_datagrams: u32,
     /// Different data in SYNs from one host to one port of another, SYNs. Base rate: scanners send one payload
@@ -121,6 +126,7 @@ impl Default for Thresholds {
             sustained_ns: SECOND,
             peers: 3,
             random_payloads_lopsided: 8,
+            random_openings: 8,
             inner_datagrams: 4,
             opening_payloads: 4,
             opening_bytes: 64,
@@ -168,6 +174,7 @@ pub struct CustomProtocol {
     flows: Table<Link, Conversation>,
     openings: Table<(Link, u16), Opening>,
     raws: Table<Link, Raw>,
+    services: Table<(Link, u16), Service>,
     /// Hosts that were seen in a peer-to-peer network.
     peers: Table<[u8; 16], Peer>,
 }
@@ -180,6 +187,7 @@ impl CustomProtocol {
             flows: Table::new(thresholds.flows),
             openings: Table::new(thresholds.pairs),
             raws: Table::new(thresholds.pairs),
+            services: Table::new(thresholds.flows / 8),
             peers: Table::new(thresholds.pairs),
             thresholds,
         }
@@ -206,7 +214,20 @@ impl CustomProtocol {
         let Some(conversation) = self.flows.entry(Link::of(key), || Conversation::new(head)) else {
             return;
         };
-        match conversation.add(head, observation.payload()) {
+        let opening = observation.payload().zip(conversation.opening(head));
+        let server = conversation.key;
+        let told = conversation.add(head, observation.payload());
+        if let Some((payload, side)) = opening {
+            let service = (Link::hosts(&server), server.dst_port);
+            if let Some(service) = self.services.entry(service, || Service::new(&server)) {
+                service.add(side, payload, head.meta.wire_len, head.meta.time_ns);
+                if service.is_ciphertext(&self.thresholds) {
+                    let is_peer = is_peer(&mut self.peers, key, &self.thresholds);
+                    findings.push(service_finding(service, is_peer, &self.thresholds));
+                }
+            }
+        }
+        match told {
             Told::Nothing => return,
             Told::PeerToPeer => {
                 for host in [key.src, key.dst] {
@@ -222,16 +243,42 @@ impl CustomProtocol {
         let Some(verdict) = conversation.judge(&self.thresholds) else {
             return;
         };
-        let t = &self.thresholds;
-        let is_peer =
-            [key.src, key.dst].iter().any(|host| self.peers.get(host).is_some_and(|peer| peer.is_one(t)));
-        findings.push(finding(conversation, verdict, is_peer, t));
+        let is_peer = is_peer(&mut self.peers, key, &self.thresholds);
+        findings.push(finding(conversation, verdict, is_peer, &self.thresholds));
     }
 }
 
 /// Whether another detector looks after the flow's port: the web's are those of `http` and `tls`, and DNS has a class.
 fn is_elsewhere(key: &FlowKey) -> bool {
     [key.src_port, key.dst_port].iter().any(|port| matches!(port, 80 | 443))
+}
+
+/// Whether a host of a key is in a peer-to-peer network.
+fn is_peer(peers: &mut Table<[u8; 16], Peer>, key: &FlowKey, t: &Thresholds) -> bool {
+    [key.src, key.dst].iter().any(|host| peers.get(host).is_some_and(|peer| peer.is_one(t)))
+}
+
+fn service_finding(service: &Service, is_peer: bool, t: &Thresholds) -> Finding {
+    let [client, server] = &service.sides;
+    let (port, is_tcp) = (service.key.dst_port, service.key.protocol == 6);
+    let severity = if is_peer || is_ciphertext_port(port, is_tcp) { Severity::Low } else { Severity::Medium };
+    let count =
+        |name, value: u32| Evidence::from(name, f64::from(value), f64::from(t.random_openings), "packets");
+    let judged = f64::from(client.judged + server.judged);
+    Finding {
+        signature: &ENCRYPTED,
+        subject: Subject { client_port: 0, ..Subject::of(&service.key, true) },
+        severity,
+        score: if severity == Severity::Low { 0.4 } else { 0.7 },
+        evidence: vec![
+            count("random_openings_to_server", client.random),
+            count("random_openings_to_client", server.random),
+            Evidence { name: "openings_judged", value: judged, threshold: None, unit: "packets" },
+        ],
+        estimated_bytes: service.bytes,
+        traffic: service.traffic,
+        tool: None,
+    }
 }
 
 fn finding(c: &Conversation, verdict: Verdict, is_peer: bool, t: &Thresholds) -> Finding {
@@ -328,6 +375,7 @@ impl Detector for CustomProtocol {
         self.flows.expire(before);
         self.openings.expire(before);
         self.raws.expire(before);
+        self.services.expire(before);
         self.peers.expire(before);
     }
 
@@ -336,6 +384,7 @@ impl Detector for CustomProtocol {
             self.flows.occupancy(),
             self.openings.occupancy(),
             self.raws.occupancy(),
+            self.services.occupancy(),
             self.peers.occupancy(),
         ];
         tables.iter().fold((0, 0), |(used, room), (u, r)| (used + u, room + r))

@@ -248,3 +248,44 @@ fn a_host_with_many_peers_is_one() {
     wire.connection([40_000, 40_001], &messages(80, |_, _| Vec::new()));
     assert_eq!(wire.severity(), Some(Severity::Low));
 }
+
+#[test]
+fn many_short_flows_are_one_conversation() {
+    // A message and an answer in each connection, or from each port.
+    let mut wire = wire();
+    for (i, pair) in messages(24, |_, _| Vec::new()).chunks(2).enumerate() {
+        wire.wait(500);
+        wire.connection([40_000 + u16::try_from(i).unwrap(), 9_000], pair);
+    }
+    assert_eq!(wire.severity(), Some(Severity::Medium));
+    for (is_answered, gap_ms, expected) in [(true, 500, true), (false, 500, true), (false, 5, false)] {
+        let mut wire = self::wire();
+        for (i, pair) in messages(160, |_, _| Vec::new()).chunks(2).enumerate() {
+            let port = 40_000 + u16::try_from(i).unwrap();
+            wire.wait(gap_ms);
+            wire.udp(true, port, 9_000, &pair[0]);
+            if is_answered {
+                wire.udp(false, port, 9_000, &pair[1]);
+            }
+        }
+        assert_eq!(wire.alerts() > 0, expected, "answered: {is_answered}, {gap_ms} ms");
+    }
+}
+
+#[test]
+fn short_flows_of_protocols_are_silent() {
+    let greetings: [fn(u64, usize) -> Vec<u8>; 4] = [
+        |_, len| [&[0x16, 0][..], &u16::try_from(len + 4).unwrap().to_be_bytes()].concat(),
+        |_, len| u16::try_from(len).unwrap().to_be_bytes().to_vec(),
+        |_, _| b"HELLO, this is a line of text before it all\r\n".to_vec(),
+        |i, _| if i % 6 == 0 { vec![0x16, 3, 1, 0, 80, 1, 0, 0, 76] } else { Vec::new() },
+    ];
+    for (n, greeting) in greetings.into_iter().enumerate() {
+        let mut wire = wire();
+        for (i, pair) in messages(60, greeting).chunks(2).enumerate() {
+            wire.wait(500);
+            wire.connection([40_000 + u16::try_from(i).unwrap(), 9_000], pair);
+        }
+        assert_eq!(wire.alerts(), 0, "{n}: {:?}", wire.findings);
+    }
+}
