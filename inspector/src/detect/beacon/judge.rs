@@ -38,13 +38,15 @@ static HALF_OPEN: Signature = Signature {
 };
 
 /// Ports that ordinary services listen on (IANA): calls to others have no ordinary explanation.
-/// Those of plants and buildings, and the ranges that monitoring and applications take, are polled for a living.
+/// Those of plants, buildings and homes, of clusters and queues, and the ranges that monitoring and applications take, are
+/// polled for a living.
 const SERVICES: &[u16] = &[
-    102, 502, 789, 1911, 1962, 2222, 2404, 4840, 4911, 5007, 5094, 10250, 18245, 20000, 34964, 44818, 21, 22,
-    23, 25, 53, 80, 88, 110, 111, 123, 135, 139, 143, 161, 179, 389, 443, 445, 465, 514, 515, 554, 587, 631,
-    636, 853, 873, 993, 995, 1433, 1521, 1883, 2049, 3128, 3268, 3306, 3389, 5060, 5061, 5222, 5228, 5432,
-    5671, 5672, 6379, 6514, 8000, 8008, 8080, 8081, 8086, 8443, 8883, 8888, 9090, 9092, 9100, 9200, 10050,
-    10051, 27017,
+    21, 22, 23, 25, 53, 80, 88, 102, 110, 111, 123, 135, 139, 143, 161, 179, 389, 443, 445, 465, 502, 514,
+    515, 554, 587, 631, 636, 789, 853, 873, 993, 995, 1400, 1433, 1521, 1700, 1883, 1911, 1935, 1962, 2049,
+    2222, 2379, 2380, 2404, 3128, 3268, 3306, 3389, 3671, 4222, 4840, 4911, 5007, 5044, 5060, 5061, 5094,
+    5222, 5228, 5432, 5601, 5671, 5672, 5683, 5684, 5900, 6379, 6443, 6514, 6667, 6668, 6697, 7000, 8000,
+    8008, 8080, 8081, 8086, 8443, 8883, 8888, 9090, 9092, 9100, 9200, 10050, 10051, 10250, 11211, 15672,
+    18245, 20000, 27017, 32400, 34964, 44818, 47808, 54321, 56700, 61613, 61616,
 ];
 
 /// Whether ordinary services listen on a port: exporters of metrics, health checks and applications take 8000 to 9999.
@@ -245,7 +247,7 @@ const ALIKE_BYTES: u64 = 8;
 
 /// Whether the client says something else each time, and the server nearly always the same, but for a few longer
 /// answers: orders. What polls asks the same and gets what is new; what reports is never told more.
-fn steered(done: &[Call], limits: &Thresholds) -> Option<[Evidence; 3]> {
+fn steered(done: &[Call], limits: &Thresholds) -> Option<[Evidence; 4]> {
     let idle = most_frequent(done.iter().map(|call| call.got))?;
     let share = |is: &dyn Fn(&Call) -> bool| {
         done.iter().filter(|call| is(call)).count() as f64 / done.len().max(1) as f64
@@ -256,12 +258,18 @@ fn steered(done: &[Call], limits: &Thresholds) -> Option<[Evidence; 3]> {
     reports.sort_unstable();
     reports.dedup();
     let reports = reports.len() as f64;
+    // A refusal, a renewed session or a new token is longer, too, but as long each time.
+    let mut orders: Vec<u64> =
+        done.iter().map(|call| call.got).filter(|got| *got > idle + ALIKE_BYTES).collect();
+    orders.sort_unstable();
+    let orders = orders.chunk_by(|a, b| b - a <= ALIKE_BYTES).count() as f64;
     let all = told_nothing + told;
-    let is_steered = idle > 0 && told_nothing >= limits.idle_answers && told > 0.0 && all > 0.98;
+    let is_steered = idle > 0 && told_nothing >= limits.idle_answers && orders >= limits.orders && all > 0.98;
     (is_steered && reports >= limits.reports).then(|| {
         [
             measured("answers_alike", told_nothing, Some(limits.idle_answers), "ratio"),
-            measured("longer_answers", told, Some(0.0), "ratio"),
+            measured("longer_answers", told, None, "ratio"),
+            measured("lengths_of_longer_answers", orders, Some(limits.orders), "lengths"),
             measured("lengths_of_reports", reports, Some(limits.reports), "lengths"),
         ]
     })

@@ -110,6 +110,9 @@ pub struct Thresholds {
     pub idle_answers: f64,
     /// Lengths of its reports, at least.
     pub reports: f64,
+    /// Lengths of its longer answers, at least. Base rate: 1 for a service that refuses at times, renews sessions or
+    /// hands out tokens.
+    pub orders: f64,
     /// Intervals from which on connections that are not taken up are judged. Their least and largest lie within
     /// `timer` of the median. Base rate: 0 of the corpus.
     pub half_open: usize,
@@ -142,7 +145,7 @@ impl Default for Thresholds {
             interval_s: 5.0,
             jitter: 0.02,
             jitter_s: 0.5,
-            faint: (0.007, 0.08),
+            faint: (0.007, 0.095),
             faint_intervals: 100,
             widest: 0.25,
             timer: 0.01,
@@ -159,6 +162,7 @@ impl Default for Thresholds {
             padded_intervals: 60,
             idle_answers: 0.8,
             reports: 5.0,
+            orders: 2.0,
             half_open: 4,
             half_open_jittered: 10,
             callers: 5.0,

@@ -157,6 +157,10 @@ impl Rhythm {
             return;
         }
         let Some(call) = self.calls.last_mut() else { return };
+        // Of a connection that was silent for minutes the record began anew, with this call.
+        if i64::try_from(record.first_ns).is_ok_and(|first_ns| first_ns >= call.begin_ns) {
+            self.base[usize::from(!to_server)] = 0;
+        }
         if to_server {
             self.traffic.packets_to_server += record.packets * u64::from(call.sent == 0);
             let sent = said(record).saturating_sub(self.base[0]);

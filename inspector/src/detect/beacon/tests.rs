@@ -1,5 +1,6 @@
 //! Beacons that must be found, and polling, browsing and retries that must not.
 
+mod lookalikes;
 mod sweep;
 mod variants;
 

@@ -4,6 +4,7 @@ use inspector_common::FlowKey;
 
 use super::account::SLOW_SECONDS;
 use super::judge::whole;
+use super::odd::Cookies;
 use super::seen::{Seen, hash, mix};
 use super::thresholds::Thresholds;
 use crate::detect::table::Entry;
@@ -24,9 +25,9 @@ pub(super) static ALIEN: Signature = Signature {
 /// Data in EDNS options.
 pub(super) static EDNS: Signature = Signature {
     id: 9_100_105,
-    rev: 2,
+    rev: 3,
     detector: "dns-volume",
-    title: "Covert channel in EDNS options or behind DNS messages",
+    title: "Covert channel in EDNS options, or parts of DNS messages that nobody uses",
     pattern: "EN4.1 Reserved/Unused State/Value Modulation",
     attack: "T1071.004",
     hint: "Find out what adds this option; a resolver of your own does not forward unknown options",
@@ -82,6 +83,7 @@ pub(super) struct Pair {
     new_options: f64,
     option_bytes: f64,
     options_ns: u64,
+    cookies: Cookies,
     reported: Option<(Severity, u64)>,
 }
 
@@ -102,6 +104,7 @@ impl Pair {
             new_options: 0.0,
             option_bytes: 0.0,
             options_ns: 0,
+            cookies: Cookies::default(),
             reported: None,
         }
     }
@@ -176,6 +179,11 @@ impl Pair {
     /// length modulo 16 once in 16^19 cases.
     fn is_block_cipher_vpn(&self) -> bool {
         self.key.src_port == self.key.dst_port && self.residues.is_power_of_two()
+    }
+
+    /// What of an option is a cookie that was never given or sent.
+    pub(super) fn alien_cookie<'a>(&mut self, option: EdnsOption<'a>, to_server: bool) -> Option<&'a [u8]> {
+        if option.code == 10 && !option.is_cut { self.cookies.alien(option.data, to_server) } else { None }
     }
 
     /// Adds an EDNS option, if it is one that has no business to change.

@@ -13,6 +13,7 @@ mod benign;
 mod client;
 mod elsewhere;
 mod judge;
+mod odd;
 mod question;
 mod seen;
 mod thresholds;
@@ -51,6 +52,9 @@ const PAIRS: usize = 4_096;
 const COUNTDOWNS: usize = 2_048;
 /// State that was idle for this long is dropped, ns.
 const IDLE_NS: u64 = 2 * 3_600_000_000_000;
+/// Least information of a host's name in an answer about an address that counts: names made from addresses have up to 40
+/// characters of them.
+const HOST_BYTES: f64 = 64.0;
 /// Records of a message that are looked at.
 const MAX_RECORDS: usize = 24;
 
@@ -201,6 +205,39 @@ impl DnsVolume {
         if let Some(named) = Named::of(&name, &self.benign) {
             self.observe_name(observation, message, ends, &named, findings);
             self.observe_ttl(observation, message, ends, &named, findings);
+        } else if question.kind == kind::PTR && message.is_response() {
+            self.observe_reverse(observation, message, ends, findings);
+        }
+    }
+
+    /// Names of hosts in answers about addresses, which are not judged otherwise: they are accounted to the domain that
+    /// they are in, if they are longer than any that have an address in them.
+    fn observe_reverse(
+        &mut self,
+        observation: &Observation<'_>,
+        message: &Message<'_>,
+        ends: Ends,
+        findings: &mut Vec<Finding>,
+    ) {
+        let targets = message.records().take(MAX_RECORDS).filter(|record| record.kind == kind::PTR);
+        for target in targets.filter_map(|record| record.target()) {
+            let name = Qname::new(&target);
+            let Some(named) = Named::of(&name, &self.benign).filter(|named| named.has_domain) else {
+                continue;
+            };
+            let bytes: f64 = (0..named.domain_at).map(|i| question::information(name.label(i))).sum();
+            if bytes < HOST_BYTES {
+                continue;
+            }
+            let scope = mix(ends.client, named.domain);
+            let (key, now_ns) = (observation.key(), observation.time_ns());
+            let make = || Account::new(named.domain_text().into(), *key);
+            let Some(account) = self.accounts.entry(scope, make) else { continue };
+            account.add_message(key, ends.to_server, observation.head.meta.wire_len, now_ns);
+            let is_new = self.seen.insert(mix(scope, named.whole));
+            let bytes = if is_new { bytes } else { 0.0 };
+            account.add_answer(Answer { is_data: true, is_new, bytes, ..Answer::default() }, false);
+            findings.extend(judge::judge(account, &self.thresholds, 1.0));
         }
     }
 
@@ -227,7 +264,17 @@ impl DnsVolume {
         }
         for option in message.edns_options() {
             pair.add_option(option, ends.pair, &mut self.seen, now_ns);
+            if let Some(data) = pair.alien_cookie(option, ends.to_server) {
+                let option = EdnsOption { code: odd::COOKIE, data, is_cut: false };
+                pair.add_option(option, ends.pair, &mut self.seen, now_ns);
+            }
             any = true;
+        }
+        if key.protocol == UDP {
+            odd::each(message, |code, data| {
+                pair.add_option(EdnsOption { code, data, is_cut: false }, ends.pair, &mut self.seen, now_ns);
+                any = true;
+            });
         }
         if any {
             findings.extend(pair.judge_options(&self.thresholds));

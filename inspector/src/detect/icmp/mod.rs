@@ -92,6 +92,9 @@ pub struct Thresholds {
     pub errors: u32,
     /// Bytes of that data. Base rate: 0.
     pub error_bytes: u32,
+    /// Different values of fields that have none, such as unused ones of errors and codes of echoes, and different routers
+    /// of redirects. Base rate: 1.
+    pub reserved: u32,
     /// Score from which a finding is medium.
     pub medium: f64,
     /// Score from which a finding is high.
@@ -131,6 +134,7 @@ impl Default for Thresholds {
             bulk_bytes: 500,
             errors: 3,
             error_bytes: 96,
+            reserved: 8,
             medium: 0.6,
             high: 0.9,
             half_life_ns: 3600 * SECOND,
@@ -177,7 +181,8 @@ impl IcmpPayload {
 
     fn judge(&mut self, observation: &Observation<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
         let is_error = matches!(observation.head.class(), Class::IcmpError | Class::Icmpv6Error);
-        if is_error && quote::excess(message).is_empty() {
+        let reserved = quote::reserved(message);
+        if is_error && reserved.is_none() && quote::excess(message).is_empty() {
             return;
         }
         let time_ns = observation.time_ns();
@@ -189,7 +194,9 @@ impl IcmpPayload {
         let Some(pair) = self.pairs.entry(Hosts { client, server }, new) else { return };
         pair.age(time_ns, self.thresholds.half_life_ns);
         pair.traffic.add(to_server, observation.head.meta.wire_len, time_ns);
-        let is_evidence = if is_error { pair.observe_error(message) } else { pair.observe(message, time_ns) };
+        let is_odd = reserved.is_some_and(|value| pair.observe_reserved(value));
+        let is_evidence =
+            is_odd | if is_error { pair.observe_error(message) } else { pair.observe(message, time_ns) };
         if !is_evidence {
             return;
         }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::payload::{Memory, Novelty, Payload};
 use super::{inner, quote};
+use crate::detect::novelty::Recent;
 use crate::detect::pace::Pace;
 use crate::dissect::icmp::Message;
 use crate::findings::Traffic;
@@ -80,6 +81,8 @@ pub(super) struct Tally {
     pub(super) errors: u32,
     /// Bytes of that.
     pub(super) error_bytes: u32,
+    /// Different values of fields that have none.
+    pub(super) reserved: u32,
 }
 
 impl Tally {
@@ -106,6 +109,7 @@ impl Tally {
             unsolicited,
             errors,
             error_bytes,
+            reserved,
         } = self;
         for count in [
             new_payloads,
@@ -130,6 +134,7 @@ impl Tally {
             unsolicited,
             errors,
             error_bytes,
+            reserved,
         ] {
             *count /= 2;
         }
@@ -155,6 +160,7 @@ pub(super) struct Pair {
     /// The last few identifiers with their last sequence numbers, of requests and of replies.
     series: [[(u16, u16); 4]; 2],
     excess: u64,
+    reserved: Recent,
     key: u64,
     halved_ns: u64,
     /// When its finding was last pushed.
@@ -176,6 +182,7 @@ impl Pair {
             seqs: [0; 4],
             series: [[(0, 0); 4]; 2],
             excess: 0,
+            reserved: Recent::default(),
             key,
             halved_ns: now_ns,
             pace: Pace::default(),
@@ -255,6 +262,14 @@ impl Pair {
         self.tally.fills += u32::from(novelty.is_new_fill);
         self.estimated_bytes += u64::from(novelty.small) + u64::from(novelty.is_new_fill);
         is_jump || is_inner || novelty.is_new() || novelty.small > 0 || novelty.is_new_fill
+    }
+
+    /// Takes in the value of a field that has none; `false` where it says nothing new.
+    pub(super) fn observe_reserved(&mut self, value: u32) -> bool {
+        let is_new = self.reserved.is_new(&value.to_be_bytes());
+        self.tally.reserved += u32::from(is_new);
+        self.estimated_bytes += u64::from(is_new);
+        is_new
     }
 
     /// Takes in an error that carries `excess` behind the quoted datagram; `false` where it says nothing new.

@@ -40,3 +40,23 @@ fn extension_at(message: &Message<'_>) -> Option<usize> {
     let version = message.data.get(at)? >> 4;
     (version == 2).then_some(at)
 }
+
+/// The value of a field of the header that has none, or none that it could have: unused bytes of errors, a router that a
+/// redirect names, sizes and places beyond any, codes of echoes and queries. `None` where there is nothing.
+///
+/// Errors have a length there (RFC 4884), an MTU (RFC 1191, 4443) or a place (RFC 792). A redirect's routers are few.
+pub(super) fn reserved(message: &Message<'_>) -> Option<u32> {
+    let rest = u32::from(message.id) << 16 | u32::from(message.seq);
+    let value = match (message.is_v6, message.kind, message.code) {
+        (false, 3, 4) if message.seq < 68 && message.seq != 0 => rest,
+        (false, 3, 4) => rest & 0xff00_0000,
+        (false, 3 | 11, _) => rest & 0xff00_ffff,
+        (false, 12, _) => rest & 0xffff,
+        (false, 4 | 5, _) => rest,
+        (true, 1 | 3, _) => rest & 0x00ff_ffff,
+        (true, 2 | 4, _) if rest > 65_535 => rest,
+        (false, 0 | 8 | 13..=18, code) | (true, 128 | 129, code) => code.into(),
+        _ => 0,
+    };
+    (value != 0).then_some(value)
+}

@@ -433,6 +433,35 @@ fn errors_may_quote_anything() {
 }
 
 #[test]
+fn fields_that_have_no_value_alert_where_they_have_many() {
+    let mut random = Random(16);
+    let mut word = || u16::try_from(random.next() & 0xffff).unwrap() | 1;
+    let errors = |mut sent: Box<dyn FnMut(Sent) -> Sent>| -> Vec<Sent> {
+        (0..20).map(|number| sent(error(number, &[7; 24], &[]))).collect()
+    };
+    let (ids, seqs): (Vec<u16>, Vec<u16>) = (0..20).map(|_| (word(), word())).unzip();
+    let at = |sent: &Sent| usize::try_from((sent.at - START) / SECOND).unwrap();
+    let (id, seq) = (ids.clone(), seqs.clone());
+    // Unused bytes of "port unreachable", and routers of redirects.
+    for kind in [3, 5] {
+        let (id, seq) = (id.clone(), seq.clone());
+        let all = errors(Box::new(move |sent| Sent { kind, id: id[at(&sent)], seq: seq[at(&sent)], ..sent }));
+        assert_eq!(severity(&all), Some(Severity::Medium), "{kind}");
+    }
+    // Lengths of what is quoted, garbage that stays, and a few routers.
+    let lengths = errors(Box::new(move |sent| Sent { id: 32 + u16::try_from(at(&sent)).unwrap(), ..sent }));
+    assert_silent("lengths", &lengths);
+    assert_silent("garbage", &errors(Box::new(|sent| Sent { id: 0x4141, seq: 0x4242, ..sent })));
+    let redirects = errors(Box::new(move |sent| Sent {
+        kind: 5,
+        id: 0x0a00,
+        seq: u16::try_from(at(&sent) % 3).unwrap() + 1,
+        ..sent
+    }));
+    assert_silent("redirects to three routers", &redirects);
+}
+
+#[test]
 fn data_behind_a_quote_alerts() {
     let mut random = Random(6);
     let errors: Vec<_> = (0..10).map(|number| error(number, &random.bytes(24), &random.bytes(100))).collect();

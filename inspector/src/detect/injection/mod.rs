@@ -19,7 +19,7 @@ use self::segment::{Ranges, Segment};
 use super::Detector;
 use super::table::{Entry, Table};
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
-use crate::observation::{Content, Observation};
+use crate::observation::{Content, Head, Observation};
 
 /// Name of the detector.
 pub const NAME: &str = "injection";
@@ -91,16 +91,31 @@ struct Stream {
     ranges: Ranges,
     /// TTL of the last segment with data, and how many in a row had it.
     ttl: (u8, u32),
-    /// Identification of the first packet, and whether another had another.
-    ids: (u16, bool),
+    /// The last packet's sequence number, identification, length and time.
+    last: (u32, u16, u32, u64),
+    /// Packets that were seen a second time at once, unchanged: there are two taps, or a mirror.
+    copies: u32,
     traffic: Traffic,
     contradictions: u32,
 }
 
 impl Stream {
-    fn new(ip_id: u16) -> Self {
-        let traffic = Traffic::default();
-        Self { ranges: Ranges::default(), ttl: (0, 0), ids: (ip_id, false), traffic, contradictions: 0 }
+    fn new() -> Self {
+        let (ranges, traffic) = (Ranges::default(), Traffic::default());
+        Self { ranges, ttl: (0, 0), last: (0, 0, 0, 0), copies: 0, traffic, contradictions: 0 }
+    }
+
+    /// Counts second copies.
+    fn note(&mut self, head: &Head<'_>) {
+        let Some(&[s0, s1, s2, s3]) = head.segment().get(4..8).and_then(|bytes| bytes.first_chunk()) else {
+            return;
+        };
+        let meta = head.meta;
+        let last = (u32::from_be_bytes([s0, s1, s2, s3]), meta.ip_id, meta.ip_len, meta.time_ns);
+        let is_same = (self.last.0, self.last.1, self.last.2) == (last.0, last.1, last.2);
+        let is_at_once = meta.time_ns.saturating_sub(self.last.3) <= REWRITTEN_NS;
+        self.copies = self.copies.saturating_add(u32::from(is_same && is_at_once));
+        self.last = last;
     }
 }
 
@@ -132,8 +147,8 @@ impl Injection {
 
     fn tcp(&mut self, observation: &Observation<'_>) -> Option<Finding> {
         let head = &observation.head;
-        let stream = self.streams.entry(*observation.key(), || Stream::new(head.meta.ip_id))?;
-        stream.ids.1 |= stream.ids.0 != head.meta.ip_id;
+        let stream = self.streams.entry(*observation.key(), Stream::new)?;
+        stream.note(head);
         stream.traffic.add(false, head.meta.wire_len, head.meta.time_ns);
         if head.meta.tcp_flags & flag::RST != 0 {
             return reset::judge(observation, stream.ttl, self.thresholds.reset_ttl, stream.traffic);
@@ -148,11 +163,11 @@ impl Injection {
             stream.ranges.keep(segment);
             return None;
         }
-        let Stream { ranges, ids, contradictions, traffic, .. } = &mut *stream;
+        let Stream { ranges, copies, contradictions, traffic, .. } = &mut *stream;
         let finding = contradicted(&self.thresholds, ranges, &segment).map(|(earlier, differing)| {
             *contradictions += 1;
             let subject = Subject::of(observation.key(), is_from_client(observation.key()));
-            let is_one_packet = ids.1 && is_one_packet(earlier, &segment);
+            let is_one_packet = *copies > 0 && is_one_packet(earlier, &segment);
             let copies =
                 Copies { earlier, later: &segment, differing, count: *contradictions, is_one_packet };
             contradiction(&self.thresholds, subject, &copies, *traffic)
@@ -198,8 +213,8 @@ struct Copies<'a> {
     is_one_packet: bool,
 }
 
-/// Whether a packet was rewritten between two places that are both seen: it keeps its number, and passes a router or two.
-/// Who races a packet that is still to come doesn't know the number, and a host counts on. Some number all packets alike.
+/// Whether a packet was rewritten between two places that are both seen, as others were seen twice: it keeps its number, and
+/// passes a router or two. Who races a packet that is still to come doesn't know the number, and a host counts on.
 fn is_one_packet(earlier: &Segment, later: &Segment) -> bool {
     let is_same_id = earlier.ip_id != 0 && earlier.ip_id == later.ip_id;
     let is_at_once = later.time_ns.saturating_sub(earlier.time_ns) <= REWRITTEN_NS;

@@ -97,6 +97,13 @@ impl<'a> Message<'a> {
         known_opcode && fits && has_subject
     }
 
+    /// What was captured of the questions behind the first; `None` where there are none, or their end is not known.
+    #[must_use]
+    pub fn more_questions(&self) -> Option<&'a [u8]> {
+        let (_, end) = Name::read(self.bytes, HEADER_LEN)?;
+        self.bytes.get(end + 4..self.records_at?).filter(|rest| !rest.is_empty())
+    }
+
     fn read_questions(&mut self) -> Result<(), Fault> {
         let mut at = HEADER_LEN;
         for i in 0..self.counts[0] {

@@ -27,23 +27,34 @@ impl Wire {
         let mut detector = Beacon::new(Thresholds::default());
         let mut findings = Vec::new();
         let mut totals = [0, 0];
+        let mut before = 0.0;
         for (n, call) in calls.iter().enumerate() {
-            totals = [totals[0] + call.1, totals[1] + call.2];
+            // What is silent for minutes is forgotten, and begins anew.
+            let base = if call.0 - before > 150.0 { [0, 0] } else { totals };
+            (before, totals) = (call.0, [base[0] + call.1, base[1] + call.2]);
+            let first = if base == [0, 0] { call.0 } else { 0.5 };
             let port = 10_000 + u16::try_from(n).unwrap();
             match self {
                 Self::Tls => findings.extend(connect(&mut detector, 1, (port, 443), *call, DONE)),
-                Self::Http => request(&mut detector, call.0, totals, &mut findings),
+                Self::Http => request(&mut detector, (first, call.0), totals, &mut findings),
                 Self::Dns => question(&mut detector, call.0, &format!("a{n:x}"), &mut findings),
                 Self::Ping => ping(&mut detector, call.0, &mut findings),
-                Self::Stream => stream(&mut detector, 6, (5000, 4444), call.0, totals, n, &mut findings),
-                Self::Udp => stream(&mut detector, 17, (5000, 4444), call.0, totals, n, &mut findings),
+                Self::Stream => {
+                    stream(&mut detector, 6, (5000, 4444), (first, call.0), totals, &mut findings);
+                }
+                Self::Udp => stream(&mut detector, 17, (5000, 4444), (first, call.0), totals, &mut findings),
             }
         }
         findings
     }
 }
 
-pub(super) fn request(detector: &mut Beacon, now: f64, totals: [u64; 2], findings: &mut Vec<Finding>) {
+pub(super) fn request(
+    detector: &mut Beacon,
+    (first, now): (f64, f64),
+    totals: [u64; 2],
+    findings: &mut Vec<Finding>,
+) {
     let request = b"GET /news HTTP/1.1\r\nHost: a.example\r\n\r\n";
     let mut meta = meta(6, 1, (4000, 80), ns(now));
     (meta.reasons, meta.l4_header_len) = (reason::MESSAGE, 0);
@@ -51,7 +62,8 @@ pub(super) fn request(detector: &mut Beacon, now: f64, totals: [u64; 2], finding
     let head = Head::new(&meta, request);
     detector.observe(&Observation { head, content: Content::Opaque }, findings);
     for (key, payload_bytes) in [(meta.key, totals[0]), (meta.key.reversed(), totals[1])] {
-        let record = FlowRecord { payload_bytes, packets: 4, ..FlowRecord::zeroed() };
+        let (first_ns, last_ns) = (ns(first), ns(now));
+        let record = FlowRecord { payload_bytes, packets: 4, first_ns, last_ns, ..FlowRecord::zeroed() };
         detector.flow(&FlowUpdate { key: &key, record: &record, is_final: false }, findings);
     }
 }
@@ -76,26 +88,24 @@ pub(super) fn ping(detector: &mut Beacon, now: f64, findings: &mut Vec<Finding>)
     detector.observe(&Observation { head, content: Content::Icmp(message) }, findings);
 }
 
-/// Message number `n` of a flow that has carried so much since it began, and its answer.
+/// A message of a flow that has carried so much since it began, and its answer.
 pub(super) fn stream(
     detector: &mut Beacon,
     protocol: u8,
     ports: (u16, u16),
-    now: f64,
+    (first, now): (f64, f64),
     totals: [u64; 2],
-    n: usize,
     findings: &mut Vec<Finding>,
 ) {
     let meta = meta(protocol, 1, ports, ns(now));
     for (key, payload_bytes) in [(meta.key, totals[0]), (meta.key.reversed(), totals[1])] {
-        let count = u32::try_from(n + 1).unwrap();
         let record = FlowRecord {
             payload_bytes,
-            payload_packets: count,
-            packets: count.into(),
-            first_ns: ns(0.5),
+            payload_packets: 1,
+            packets: 1,
+            first_ns: ns(first),
             last_ns: ns(now),
-            tcp_flags: if protocol == 6 { flag::SYN | flag::ACK } else { 0 },
+            tcp_flags: if protocol == 6 && first < 1.0 { flag::SYN | flag::ACK } else { 0 },
             ..FlowRecord::zeroed()
         };
         detector.flow(&FlowUpdate { key: &key, record: &record, is_final: false }, findings);
@@ -193,9 +203,8 @@ fn what_is_of_a_known_protocol_or_goes_to_a_known_service_is_an_observation_at_m
                 &mut detector,
                 protocol,
                 (50_000, port),
-                call.0,
+                (0.5, call.0),
                 [60 * carried, 40 * carried],
-                n,
                 &mut findings,
             );
         }

@@ -34,7 +34,13 @@ fn steered_beacons_are_found_at_any_period_and_jitter() {
 
 #[test]
 fn what_reports_or_asks_by_a_timer_and_is_told_nothing_is_silent_at_any_period() {
-    let sources: [(&str, Sizes); 6] = [
+    let sources: [(&str, Sizes); 8] = [
+        ("telemetry that is refused at times", |n| {
+            (1500 + n.below(60.0), if n.next() < 0.05 { 900 } else { 180 })
+        }),
+        ("telemetry whose sessions are resumed, and renewed at times", |n| {
+            (1500 + n.below(60.0), if n.next() < 0.1 { 3900 + n.below(3.0) } else { 700 + n.below(3.0) })
+        }),
         ("telemetry over TLS, ECDSA", |n| (1500 + n.below(60.0), 2900 + n.below(2.0) + n.below(2.0))),
         ("telemetry over HTTP", |n| (1500 + n.below(60.0), 180)),
         ("status poll", |_| (300, 500)),

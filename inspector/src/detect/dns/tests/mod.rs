@@ -3,6 +3,7 @@
 
 mod benign;
 mod covert;
+mod odd;
 mod wide;
 
 use super::fixture::{A, AAAA, Bench, TXT, txt, wire};
