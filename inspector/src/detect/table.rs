@@ -169,16 +169,21 @@ impl<K: Hash + Eq + Copy, V: Entry> Table<K, V> {
     /// Drops entries of a part of the table that were idle since `before_ns`.
     pub(crate) fn expire(&mut self, before_ns: u64) {
         let part = self.sets.len().div_ceil(SWEEP_TICKS);
-        let ages = self.ages.oldest_ns.iter_mut().zip(&mut self.ages.new);
-        let sets = self.sets.iter_mut().zip(ages);
-        for (set, (oldest_ns, new)) in sets.skip(self.sweep * part).take(part) {
+        let from = (self.sweep * part).min(self.sets.len());
+        let to = (from + part).min(self.sets.len());
+        let Ages { oldest_ns, new } = &mut self.ages;
+        let ages = oldest_ns[from..to].iter_mut().zip(&mut new[from..to]);
+        for (set, (oldest_ns, new)) in self.sets[from..to].iter_mut().zip(ages) {
             // Times only grow, so a bound holds until there are new entries.
             let looked_at = if *oldest_ns < before_ns { u8::MAX } else { *new };
             if looked_at == u8::MAX {
                 *oldest_ns = u64::MAX;
             }
             *new = 0;
-            for way in (0..WAYS).filter(|way| looked_at & 1 << way != 0) {
+            let mut left = looked_at;
+            while left != 0 {
+                let way = left.trailing_zeros() as usize % WAYS;
+                left &= left - 1;
                 let (is_taken, place) = (set.tags[way] != 0, set.place(way));
                 let Some((_, entry)) = self.entries.get(place).filter(|_| is_taken) else { continue };
                 let last_ns = entry.last_ns();
