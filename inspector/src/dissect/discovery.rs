@@ -50,6 +50,8 @@ pub mod option {
 pub struct Message<'a> {
     /// Type.
     pub kind: u8,
+    /// Code, which is 0 in all of them.
+    pub code: u8,
     /// What follows type, code and checksum.
     body: &'a [u8],
 }
@@ -70,8 +72,8 @@ impl<'a> Message<'a> {
         let segment = head.segment();
         let is_whole = u32::try_from(segment.len()) == Ok(head.meta.l4_len());
         let body = segment.get(HEADER..).filter(|_| is_whole)?;
-        let kind = *segment.first()?;
-        (body.len() >= fixed(kind)?).then_some(Self { kind, body })
+        let &[kind, code] = segment.first_chunk()?;
+        (body.len() >= fixed(kind)?).then_some(Self { kind, code, body })
     }
 
     /// The bits of the fixed part that a sender has to leave at zero, from right to left as they come.
@@ -183,7 +185,7 @@ mod tests {
     use super::*;
 
     fn message(kind: u8, body: &[u8]) -> Message<'_> {
-        Message { kind, body }
+        Message { kind, code: 0, body }
     }
 
     #[test]

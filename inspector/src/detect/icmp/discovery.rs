@@ -131,6 +131,9 @@ fn each(head: &Head<'_>, message: &Message<'_>, mut found: impl FnMut(Part, &[u8
     if unused != 0 {
         found(Part::Unused, &unused.to_be_bytes());
     }
+    if message.code != 0 {
+        found(Part::Unused, &[message.code]);
+    }
     let behind = message.behind();
     if behind.iter().any(|byte| *byte != 0) {
         found(Part::Behind, behind);

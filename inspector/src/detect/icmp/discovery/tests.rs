@@ -16,8 +16,8 @@ fn local(last: u8) -> [u8; 16] {
 }
 
 /// A message of a sender with a checksum that is right.
-fn segment(src: [u8; 16], dst: [u8; 16], kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![kind, 0, 0, 0];
+fn segment(src: [u8; 16], dst: [u8; 16], [kind, code]: [u8; 2], body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![kind, code, 0, 0];
     bytes.extend(body);
     let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
     let pseudo = [&src[..], &dst, &length, &[0, 58], &bytes].concat();
@@ -48,9 +48,14 @@ type Sent = (u8, Vec<u8>);
 
 /// Everything found in messages of one sender.
 fn found(messages: impl IntoIterator<Item = Sent>) -> Vec<Finding> {
+    found_of(messages.into_iter().map(|message| (0, message)))
+}
+
+/// The same of messages with codes.
+fn found_of(messages: impl IntoIterator<Item = (u8, Sent)>) -> Vec<Finding> {
     let mut detector = IcmpPayload::new(Thresholds::default());
-    let of = |(n, (kind, body)): (u64, Sent)| {
-        observe(&mut detector, local(1), &segment(local(1), local(99), kind, &body), n)
+    let of = |(n, (code, (kind, body))): (u64, (u8, Sent))| {
+        observe(&mut detector, local(1), &segment(local(1), local(99), [kind, code], &body), n)
     };
     (0..).zip(messages).flat_map(of).collect()
 }
@@ -116,6 +121,8 @@ fn data_where_senders_repeat_themselves_is_found() {
     for (name, messages) in cases {
         assert!(is_told_by(&found(messages), name), "{name}");
     }
+    let codes = found_of((0..40).map(|code| (code, solicitation([0; 4], &[]))));
+    assert!(is_told_by(&codes, "values_of_unused_fields"));
 }
 
 #[test]
@@ -176,7 +183,7 @@ fn what_a_receiver_would_drop_is_no_evidence() {
     let mut detector = IcmpPayload::new(Thresholds::default());
     for n in 0..200 {
         let (kind, body) = solicitation(scrambled(n), &[]);
-        let mut bytes = segment(local(1), local(99), kind, &body);
+        let mut bytes = segment(local(1), local(99), [kind, 0], &body);
         bytes[2] ^= 1;
         assert!(observe(&mut detector, local(1), &bytes, n.into()).is_empty(), "its checksum is wrong");
     }
