@@ -10,6 +10,7 @@ mod conversation;
 pub(super) mod framing;
 mod inner;
 mod opening;
+mod protocols;
 mod raw;
 mod service;
 
@@ -130,7 +131,7 @@ impl Default for Thresholds {
             inner_datagrams: 4,
             opening_payloads: 4,
             opening_bytes: 64,
-            raw_packets: 5,
+            raw_packets: 4,
             raw_packets_obscure: 20,
             raw_bytes: 128,
             idle_ns: 3600 * SECOND,
