@@ -166,6 +166,72 @@ fn unassigned_protocols_with_data_alert_and_known_ones_do_not() {
 }
 
 #[test]
+fn data_under_the_number_of_a_known_protocol_alerts_without_its_header() {
+    for protocol in [2, 4, 33, 41, 47, 50, 51, 108, 132, 136] {
+        let mut wire = wire();
+        for i in 0..24 {
+            wire.ip(CLIENT, SERVER, protocol, &noise(i + 1, 100));
+        }
+        assert!(wire.severity() >= Some(Severity::Medium), "{protocol}");
+    }
+    for protocol in [2, 33, 47, 50, 51, 108, 132, 136] {
+        let mut wire = wire();
+        let text = b"lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam nonumy eirmod tempor invidunt";
+        for at in 0..24 {
+            wire.ip(CLIENT, SERVER, protocol, &text[at..at + 60]);
+        }
+        assert!(wire.severity() >= Some(Severity::Medium), "text in {protocol}");
+    }
+}
+
+#[test]
+fn known_protocols_with_their_headers_are_silent() {
+    let mut wire = wire();
+    for i in 0..40_u8 {
+        let data = noise(u64::from(i) + 1, 60);
+        // A report of version 2 with its checksum, and a query that is padded.
+        let report = [0x16, 0, 0, 0, 224, 0, 0, i];
+        wire.ip(CLIENT, [224, 0, 0, i], 2, &with_checksum(&report));
+        wire.ip(CLIENT, [224, 0, 0, 1], 2, &with_checksum(&[0x11, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, i]));
+        let sctp = [&[11, 89, 11, 89, 1, 2, 3, 4, 0, 0, 0, 0, 0, 3, 0, 60][..], &data[..56]].concat();
+        let dccp = [&[1, 1, 2, 2, 4, 0, 9, 9, 0x07, 0, 0, i][..], &data].concat();
+        let lite = [&[1, 1, 2, 2, 0, 8, 9, i][..], &data].concat();
+        let esp = [&[0x9a, 1, 2, 3, 0, 0, 0, i][..], &data].concat();
+        let ah = [&[6, 4, 0, 0, 0x9a, 1, 2, 3, 0, 0, 0, i][..], &data].concat();
+        let ipcomp = [&[6, 0, 0x9a, i][..], &data].concat();
+        let erspan = [&[0x10, 0, 0x88, 0xbe, 0, 0, 0, i][..], &data].concat();
+        let pptp = [&[0x30, 0x81, 0x88, 0x0b, 0, 4, 0, i][..], &data].concat();
+        let packets = [
+            (132, sctp),
+            (33, dccp),
+            (136, lite),
+            (50, esp),
+            (51, ah),
+            (108, ipcomp),
+            (47, erspan),
+            (47, pptp),
+        ];
+        for (protocol, packet) in packets {
+            wire.ip(CLIENT, SERVER, protocol, &packet);
+        }
+    }
+    // New keys each few packets, whose numbers begin anew.
+    for i in 0..40_u8 {
+        wire.ip(CLIENT, SERVER, 50, &[&[i, 1, 2, 3, 0, 0, 0, i % 3][..], &noise(77, 60)].concat());
+    }
+    assert_eq!(wire.findings, []);
+}
+
+/// The message with the checksum that goes to its third and fourth byte.
+fn with_checksum(message: &[u8]) -> Vec<u8> {
+    let sum: u32 = message.chunks(2).map(|word| u32::from(word[0]) << 8 | u32::from(word[1])).sum();
+    let checksum = !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+    let mut message = message.to_vec();
+    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+    message
+}
+
+#[test]
 fn memory_is_bounded() {
     let mut wire = wire();
     let capacity = wire.detector.occupancy().1;
