@@ -80,7 +80,7 @@ fn is_datagram(bytes: &[u8], len: u32) -> bool {
 /// EtherType, OSI's 0xfe, or nothing (keepalives).
 fn is_gre(bytes: &[u8]) -> bool {
     matches!(bytes, [flags, version, kind, low, ..]
-        if flags & 7 == 0
+        if flags.trailing_zeros() >= 3
             && (version & 0x7f <= 1)
             && (*kind >= 6 || (*kind == 0 && matches!(low, 0 | 0xfe))))
 }

@@ -465,8 +465,8 @@ fn fields_of_lone_syns_that_carry_data_are_found() {
                 64,
                 &syn(n, |it| {
                     it.options =
-                        list.iter().map(|byte| if *byte == 0xdd { letter(n) } else { *byte }).collect();
-                    it.options[3] = if list[0] == 2 { self::byte(n) } else { it.options[3] };
+                        list.iter().map(|value| if *value == 0xdd { letter(n) } else { *value }).collect();
+                    it.options[3] = if list[0] == 2 { byte(n) } else { it.options[3] };
                 }),
             )
         })

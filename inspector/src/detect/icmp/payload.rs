@@ -352,7 +352,7 @@ impl Novelty {
         let coincidences = if alphanumeric == head + tail { coincidences(data, counted) } else { (0, 0) };
         let printable = count_if(data, counted, is_printable);
         let is_coded_text = alphanumeric == head + tail && is_base64_of_text(data);
-        Self { is_coded_text, head, tail, printable, alphanumeric, coincidences, ..Self::default() }
+        Self { head, tail, printable, alphanumeric, is_coded_text, coincidences, ..Self::default() }
     }
 }
 

@@ -651,7 +651,8 @@ fn one_letter_a_ping_alerts_and_short_fills_and_counters_do_not() {
     assert_alert("one letter a ping", &letters(text));
     assert_silent("a counter", &letters(&(0..44).collect::<Vec<u8>>()));
     assert_silent("a fill", &letters(&[8; 44]));
-    let sweep = echoed((0..60).map(|i| Sent::request(i * SECOND, 7, i as u16, vec![8; i as usize % 4])));
+    let sweep = (0..60_u16).map(|i| Sent::request(u64::from(i) * SECOND, 7, i, vec![8; usize::from(i % 4)]));
+    let sweep = echoed(sweep);
     assert_silent("a sweep of lengths", &sweep);
 }
 
@@ -662,7 +663,7 @@ fn base64_of_text_alerts_and_random_letters_do_not() {
     let text = b"the key is under the third stone on the left, and the door has no lock at all any more, they say. \
         Whoever comes first leaves the lamp burning behind the small window, and waits for the others until four. If \
         nobody has come by then, all go home by different roads, and meet again at the same place a week from now.";
-    let ping = |(i, data): (u64, Vec<u8>)| Sent::request(i * SECOND, 7, i as u16, data);
+    let ping = |(i, data): (u16, Vec<u8>)| Sent::request(u64::from(i) * SECOND, 7, i, data);
     let covert = (0..).zip(text.chunks_exact(24)).map(|(i, data)| ping((i, coded(data))));
     assert_alert("base64 of text", &echoed(covert));
     let mut random = Random(9);
