@@ -1,5 +1,5 @@
 use super::*;
-use crate::detect::wire::{CLIENT, SERVER, SYN, Wire, ipv4, noise};
+use crate::detect::wire::{ACK, CLIENT, SERVER, SYN, Wire, ipv4, noise};
 
 fn wire() -> Wire<CustomProtocol> {
     Wire::new(CustomProtocol::new(Thresholds::default()))
@@ -98,6 +98,16 @@ fn openvpn_with_a_static_key_and_peers_are_observations() {
 }
 
 #[test]
+fn datagrams_inside_udp_on_the_port_of_quic_are_alerts() {
+    let mut wire = wire();
+    for i in 0..12 {
+        let inner = ipv4([10, 0, 0, 1], [10, 0, 0, 2], 1, &noise(i + 1, 60));
+        wire.udp(i % 2 == 0, 40_000, 443, &[&[0, 0, 8, 0][..], &inner].concat());
+    }
+    assert_eq!(wire.severity(), Some(Severity::Medium));
+}
+
+#[test]
 fn datagrams_and_ssh_inside_udp_are_alerts() {
     let mut wire = wire();
     for i in 0..12 {
@@ -128,6 +138,32 @@ fn data_in_syns_alerts_but_scans_and_fast_open_do_not() {
         wire.ip(CLIENT, SERVER, 6, &segment);
     }
     assert!(wire.findings.is_empty());
+}
+
+#[test]
+fn data_out_of_connections_alerts() {
+    const RST: u8 = 4;
+    for flags in [0, 1, 0x29] {
+        let mut wire = wire();
+        for i in 0..6 {
+            wire.tcp(true, [2000 + i, 80], flags, 1, &noise(u64::from(i) + 1, 40));
+        }
+        assert_eq!(wire.severity(), Some(Severity::Medium), "{flags}");
+    }
+    let lost = |count: u16, answer: &dyn Fn(&mut Wire<CustomProtocol>, u16)| {
+        let mut wire = wire();
+        for i in 0..count {
+            wire.tcp(true, [2000 + i, 4444], ACK, 1, &noise(u64::from(i) + 1, 40));
+            answer(&mut wire, 2000 + i);
+        }
+        wire.alerts()
+    };
+    let reset = |wire: &mut Wire<CustomProtocol>, port| wire.tcp(false, [port, 4444], RST, 1, &[]);
+    assert!(lost(24, &reset) > 0);
+    // Connections that a server has lost, and those that began before the capture.
+    assert_eq!(lost(8, &reset), 0);
+    assert_eq!(lost(200, &|wire, port| wire.tcp(false, [port, 4444], ACK, 1, &noise(9, 40))), 0);
+    assert_eq!(lost(200, &|_, _| ()), 0);
 }
 
 #[test]

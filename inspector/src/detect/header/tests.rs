@@ -572,6 +572,16 @@ fn data_below_ip_is_found_and_stale_padding_is_not() {
     };
     found("link-padding", "ARP", &arp(&|n| [data(n), data(n + 100), data(n + 200)].concat()));
     silent("ARP with zeros", &arp(&|_| vec![0; 18]));
+    let asked = |target: &dyn Fn(u32) -> Vec<u8>| {
+        frames(40, |n| {
+            let [.., last] = n.to_be_bytes();
+            let request = [0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 10, 0, 0, 1];
+            [&ETHERNET[..], &[8, 6], &request, &target(n), &[10, 0, 0, last], &[0; 18]].concat()
+        })
+    };
+    found("link-padding", "ARP's target", &asked(&|n| [data(n), data(n + 100)].concat()[..6].to_vec()));
+    silent("checks of neighbours", &asked(&|n| [&[2, 0x16, 0x3e][..], &n.to_be_bytes()[1..]].concat()));
+    silent("open requests", &asked(&|n| if n % 2 == 0 { vec![0xff; 6] } else { vec![0; 6] }));
     let tagged = |n: u32, priority: u8| {
         let frame = tcp(0, n, 64, &Segment::new(n));
         [&frame[..12], &[0x81, 0, priority << 5, 100], &frame[12..]].concat()

@@ -9,7 +9,6 @@ mod identification;
 mod lengths;
 mod options;
 mod protocols;
-mod spelled;
 mod verdict;
 
 use inspector_common::head::reason;
@@ -19,9 +18,8 @@ use self::fragments::Fragments;
 use self::identification::Identifications;
 use self::lengths::Lengths;
 use self::protocols::Protocols;
-use self::spelled::Spelled;
 use super::Detector;
-use super::header::{Alphabet, Flows, Gate, IDLE_NS, PAIRS, Pair, Switching, is_sound};
+use super::header::{Alphabet, Flows, Gate, IDLE_NS, PAIRS, Pair, Spelled, Switching, is_letters, is_sound};
 use super::table::{Entry, Table};
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Head, Observation, Series};
@@ -246,7 +244,7 @@ impl IpHeader {
             return;
         }
         let pair = Pair::of(&head.meta.key);
-        let known = if spelled::is_letters(head.meta.ip_id) {
+        let known = if is_letters(head.meta.ip_id) {
             self.pairs.entry(pair, Box::default)
         } else {
             self.pairs.get(&pair)

@@ -33,6 +33,8 @@ pub struct Thresholds {
     pub texts: u32,
     /// Their share of the trailers, ratio. Of check sequences 0.02 are text.
     pub text_share: f64,
+    /// Different hardware addresses of groups that ARP requests of one host have for their target, values. Base rate: 0.
+    pub targets: u32,
     /// Switches of the priority in VLAN tags beyond each flow's first, switches. Base rate: 0 pairs have 5.
     pub priority_switches: u32,
     /// Their share of the packets, ratio.
@@ -47,6 +49,7 @@ impl Default for Thresholds {
             first_bytes: 16,
             texts: 8,
             text_share: 0.9,
+            targets: 4,
             priority_switches: 16,
             priority_share: 0.3,
         }
@@ -71,6 +74,7 @@ macro_rules! signatures {
 signatures! {
     PADDING = 5301, "Covert channel in Ethernet padding", "EN4.1 Reserved/Unused State/Value Modulation";
     ARP = 5302, "Covert channel in the padding of ARP", "EN4.1 Reserved/Unused State/Value Modulation";
+    ARP_TARGET = 5305, "Covert channel in addresses of ARP requests", "EN4.1 Reserved/Unused State/Value Modulation";
     TRAILER = 5304, "Text behind the datagrams of Ethernet frames", "EN4.1 Reserved/Unused State/Value Modulation";
     PRIORITY = 5303, "Covert channel in VLAN priorities", "EN4 State/Value Modulation";
 }
@@ -84,7 +88,9 @@ struct State {
     /// Trailers of long frames, of text and all.
     texts: Alphabet,
     trailers: u32,
-    gates: [Gate; 3],
+    /// Hardware addresses of targets in ARP requests that no host has, whoever was asked for.
+    targets: Alphabet,
+    gates: [Gate; 4],
     last_ns: u64,
 }
 
@@ -188,6 +194,28 @@ impl State {
     }
 }
 
+/// The hardware address that a request of ARP has for its target (RFC 826 leaves it open: zeros, all ones, or the one that the
+/// sender knows), if it is a group's, which no host has.
+fn impossible_target(head: &Head<'_>) -> Option<u64> {
+    let [_, _, _, _, 6, 4, 0, 1, rest @ ..] = head.bytes else { return None };
+    let address = rest.get(10..16)?;
+    let is_group = address.first()? & 1 == 1 && address != [0xff; 6];
+    is_group.then(|| address.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)))
+}
+
+impl State {
+    fn of_targets(&mut self, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
+        let distinct = self.targets.distinct();
+        if distinct < limits.targets || !self.gates[3].opens(distinct) {
+            return None;
+        }
+        let evidence =
+            vec![crossed("group_addresses_asked_for", distinct.into(), limits.targets.into(), "values")];
+        let carried = Carried { packets: self.targets.total().into(), bits: 48.0, time_ns: self.last_ns };
+        Some(finding(&ARP_TARGET, key, 0.85, carried, evidence))
+    }
+}
+
 /// What follows the datagram of a frame that needs no padding: a tap's or a switch's time and port, a check sequence, or a
 /// redundancy protocol's number (IEC 62439-3), which are no text.
 fn trailer<'a>(head: &Head<'a>) -> &'a [u8] {
@@ -239,6 +267,14 @@ impl Detector for LinkPadding {
         let is_padded = padding.iter().any(|byte| *byte != 0);
         let has_switched = head.meta.changed & inspector_common::flow::changed::PCP != 0;
         let trailer = trailer(head);
+        if is_arp && let Some(target) = impossible_target(head) {
+            let key = FlowKey { dst: [0; 16], ..hosts(head) };
+            if let Some(state) = self.pairs.entry(Pair::of(&key), Box::default) {
+                state.last_ns = head.meta.time_ns;
+                state.targets.add(target);
+                findings.extend(state.of_targets(&self.thresholds, &key));
+            }
+        }
         if !is_padded && !has_switched && trailer.len() < LEAST_TEXT {
             return;
         }

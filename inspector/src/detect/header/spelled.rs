@@ -1,28 +1,27 @@
-//! Identifications of packets of which every one is looked at: SYNs, and what has no ports.
+//! Numbers of 16 bits that spell text: identifications of packets of which every one is looked at, and of DNS queries.
 //!
-//! Series begin after a flow's sixteenth packet, and a flow for each packet has none. Two letters, or one in the low byte, in
-//! packet after packet are told sooner: of random numbers one in seven is two printable characters, and one in 700 is one
-//! with a high byte of zero.
+//! Two letters, or one in the low byte, in packet after packet are told soon: of random numbers one in seven is two printable
+//! characters, and one in 700 is one with a high byte of zero.
 
-use crate::detect::header::Alphabet;
+use super::Alphabet;
 
-/// Identifications that are looked at together.
+/// Numbers that are looked at together.
 const WINDOW: usize = 12;
 
 /// Of how many kinds they have to be: a few that repeat are a sender's habit.
 const DISTINCT: u32 = 6;
 
-/// The last identifications of a pair.
+/// The last numbers of a pair.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Spelled {
+pub(in crate::detect) struct Spelled {
     ids: [u16; WINDOW],
     written: usize,
     /// Windows of which all are letters, counted anew for each packet.
-    pub(super) found: u32,
+    pub(in crate::detect) found: u32,
 }
 
-/// Whether an identification is two printable characters, or one.
-pub(super) const fn is_letters(id: u16) -> bool {
+/// Whether a number is two printable characters, or one.
+pub(in crate::detect) const fn is_letters(id: u16) -> bool {
     let [high, low] = id.to_be_bytes();
     (high == 0 || is_printable(high)) && is_printable(low)
 }
@@ -33,7 +32,7 @@ const fn is_printable(byte: u8) -> bool {
 
 impl Spelled {
     /// Adds one that is not the one before: copies of a packet, and packets without one, say nothing.
-    pub(super) fn add(&mut self, id: u16) {
+    pub(in crate::detect) fn add(&mut self, id: u16) {
         if self.written > 0 && self.ids[(self.written - 1) % WINDOW] == id {
             return;
         }
