@@ -8,7 +8,7 @@ use inspector_common::FlowKey;
 
 use crate::detect::table::{Entry, Table};
 use crate::dissect::http::{Message, Start};
-use crate::findings::stable_hash;
+use crate::hash;
 use crate::observation::FlowUpdate;
 
 /// Time over which the body goes on without an answer, nanoseconds: httptunnel says that it is there every 5 s.
@@ -64,7 +64,7 @@ impl Half {
         match message.start {
             Start::Request(method, target) => {
                 let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
-                let path = stable_hash(&[&key.src, &key.dst, &key.dst_port.to_be_bytes(), path]);
+                let path = hash::of_bytes(&[&key.src, &key.dst, &key.dst_port.to_be_bytes(), path]);
                 let is_up = matches!(method, b"POST" | b"PUT");
                 *self = Self { path, is_up, begun_ns: now_ns, bytes: self.bytes, ..Self::default() };
             }
