@@ -38,6 +38,9 @@ pub struct Thresholds {
     pub options: u32,
     /// Timestamps that go back in packets that are in order, packets. Base rate: 0 pairs have 1.
     pub backward_timestamps: u32,
+    /// Least share of these of the pair's steps, ratio: a channel in the lowest bit turns back one step of seven at 1 kHz
+    /// and one of thirty at 100 Hz. Base rate: 0; whatever reorders or writes clocks now and then stays below.
+    pub backward_share: f64,
     /// Windows in a row that differ in the low byte only, packets. Base rate: 0 flows that also pass the ratio
     /// and variety below.
     pub windows: usize,
@@ -67,6 +70,7 @@ impl Default for Thresholds {
             isns: 8,
             options: 4,
             backward_timestamps: 3,
+            backward_share: 0.02,
             windows: 20,
             window_independence: 1.2,
             window_variety: 0.7,
@@ -90,6 +94,7 @@ struct State {
     options: Alphabet,
     option_bytes: u32,
     backwards: u32,
+    steps: u32,
     verified: u32,
     verified_odd: u32,
     damaged: u32,
@@ -251,12 +256,12 @@ impl Detector for TcpHeader {
             *track = Track::default();
         }
         track.last_ns = series.last_ns;
-        let before = track.backwards;
+        let before = (track.backwards, track.steps);
         series.entries.iter().for_each(|entry| track.add(entry));
-        let news = track.backwards - before;
         let Some(state) = self.pairs.entry(Pair::of(key), Box::default) else { return };
         state.last_ns = series.last_ns;
-        state.backwards = state.backwards.saturating_add(news);
+        state.backwards = state.backwards.saturating_add(track.backwards - before.0);
+        state.steps = state.steps.saturating_add(track.steps - before.1);
         findings.extend(verdict::of_series(state, track, &self.thresholds, key));
     }
 

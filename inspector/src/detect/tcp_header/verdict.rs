@@ -141,8 +141,11 @@ pub(super) fn of_series(
         return findings;
     }
     let time_ns = state.last_ns;
-    if state.backwards >= limits.backward_timestamps && state.gates[4].opens(state.backwards) {
-        let share = f64::from(track.backwards) / f64::from(track.steps.max(1));
+    let share = f64::from(state.backwards) / f64::from(state.steps.max(1));
+    if state.backwards >= limits.backward_timestamps
+        && share >= limits.backward_share
+        && state.gates[4].opens(state.backwards)
+    {
         // Overwriting k low bits makes a clock that stands still go back about half of the time.
         let bits = if share > 0.25 { 8.0 } else { 1.0 };
         let evidence = vec![
@@ -152,9 +155,9 @@ pub(super) fn of_series(
                 limits.backward_timestamps.into(),
                 "packets",
             ),
-            context("share_in_the_last_flow", share, "ratio"),
+            crossed("share_of_steps", share, limits.backward_share, "ratio"),
         ];
-        let carried = Carried { packets: track.steps.into(), bits, time_ns };
+        let carried = Carried { packets: state.steps.into(), bits, time_ns };
         findings.push(finding(&TIMESTAMP, key, 0.9, carried, evidence));
     }
     findings.extend(text_windows(state, track, limits, key));
