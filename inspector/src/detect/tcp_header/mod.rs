@@ -28,7 +28,11 @@ pub struct Thresholds {
     pub reserved: u32,
     /// Packets with an urgent pointer but no flag, packets. Base rate: 1 pair (the same scanner) has 1.
     pub urgent: u32,
-    /// Different acknowledgement numbers without the flag, values. Base rate: 1 in 3 pairs (scanners).
+    /// So many times of both are needed where the value is always the same: nmap probes a system with one reserved bit
+    /// and one urgent pointer up to five times, and tries again if there is no answer.
+    pub constant: u32,
+    /// Different acknowledgement numbers without the flag, values, in segments with options or data. Base rate: 1 in 3
+    /// pairs (scanners); nmap has another for each of its five tries.
     pub acknowledgements: u32,
     /// Different initial sequence numbers, or their echoes, with the same low 16 bits, or of four printable characters,
     /// values. One in 53 random numbers is. Base rate: 4 of 6 in a
@@ -66,7 +70,8 @@ impl Default for Thresholds {
         Self {
             reserved: 4,
             urgent: 4,
-            acknowledgements: 4,
+            constant: 4,
+            acknowledgements: 8,
             isns: 8,
             options: 4,
             backward_timestamps: 3,
@@ -200,8 +205,9 @@ impl State {
             self.urgent.add(u16::from_be_bytes([u0, u1]).into());
         }
         let acknowledged = u32::from_be_bytes([a0, a1, a2, a3]);
-        // Probes of scanners and load generators are bare SYNs with random numbers everywhere; stacks' have options.
-        let is_probe = flags & SYN != 0 && head.meta.l4_header_len == 20 && head.payload_len() == 0;
+        // Probes of scanners and load generators are bare headers with any flags and random numbers everywhere. What stacks
+        // send without ACK has options, or is a reset.
+        let is_probe = head.meta.l4_header_len == 20 && head.payload_len() == 0;
         if has(Anomaly::TcpAckWithoutFlag) && !is_probe {
             self.acknowledgements.add(acknowledged.into());
         }
