@@ -52,6 +52,14 @@ pub struct Series<'a> {
     pub last_ns: u64,
 }
 
+impl Series<'_> {
+    /// Whether it is of later fragments: those of all datagrams between two hosts, cut by what lies between.
+    #[must_use]
+    pub const fn is_of_fragments(&self) -> bool {
+        self.key.flags & FlowKey::FRAGMENT != 0
+    }
+}
+
 /// The first bytes of one packet, from its network header on.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
@@ -99,10 +107,21 @@ impl<'a> Head<'a> {
         if start == 0 { &[] } else { self.bytes.get(start..).unwrap_or_default() }
     }
 
-    /// How many bytes the packet carries after the layer 4 header, captured or not.
+    /// How many bytes the packet carries after the layer 4 header, captured or not; of a datagram that comes in fragments,
+    /// how many all of them carry, which UDP's header in the first one says.
     #[must_use]
     pub fn payload_len(&self) -> u32 {
-        self.meta.l4_len().saturating_sub(u32::from(self.meta.l4_header_len))
+        const UDP: u8 = 17;
+        const MORE_FRAGMENTS: u16 = 0x2000;
+        let HeadMeta { key, ip_fragment, l4_header_len, .. } = self.meta;
+        let len = self.meta.l4_len().saturating_sub(u32::from(*l4_header_len));
+        let may_be_first = key.is_ipv6() || ip_fragment & MORE_FRAGMENTS != 0;
+        if key.protocol != UDP || *l4_header_len != 8 || !may_be_first {
+            return len;
+        }
+        let stated = self.segment().get(4..6).and_then(<[u8]>::first_chunk).copied();
+        let stated = u32::from(stated.map_or(0, u16::from_be_bytes));
+        len.max(stated.saturating_sub(u32::from(*l4_header_len)))
     }
 
     /// Whether the head was handed on for one of these [`inspector_common::head::reason`]s.

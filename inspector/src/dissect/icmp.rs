@@ -58,10 +58,17 @@ impl<'a> Message<'a> {
         let (words, odd) = self.data.as_chunks();
         let words = words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum::<u64>();
         let odd = odd.iter().map(|byte| u64::from(*byte) << 8).sum::<u64>();
+        let sum = (u64::from(self.data_sum()) + 0xffff - (words + odd) % 0xffff) % 0xffff;
+        u16::try_from(sum).unwrap_or_default()
+    }
+
+    /// The same of all data, captured or not.
+    #[must_use]
+    pub fn data_sum(&self) -> u16 {
         let header = [u16::from_be_bytes([self.kind, self.code]), self.id, self.seq].map(u64::from);
         // Ones' complement arithmetic is arithmetic modulo 0xffff.
-        let seen = (words + odd + header.iter().sum::<u64>()) % 0xffff;
-        let sum = (u64::from(!self.checksum) + 0xffff - seen) % 0xffff;
+        let header = header.iter().sum::<u64>() % 0xffff;
+        let sum = (u64::from(!self.checksum) + 0xffff - header) % 0xffff;
         u16::try_from(sum).unwrap_or_default()
     }
 

@@ -62,6 +62,11 @@ impl<'a> Payload<'a> {
     }
 }
 
+/// Whether bytes are all zero: what is left where contents were taken out of a capture before it was handed on.
+pub(crate) fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
 fn segment(bytes: &[u8], to_port: u16) -> Body<'_> {
     if bytes.first() == Some(&tls::HANDSHAKE) {
         return match tls::ClientHello::parse(bytes) {

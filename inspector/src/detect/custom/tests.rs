@@ -1,5 +1,5 @@
 use super::*;
-use crate::detect::wire::{ACK, CLIENT, SERVER, SYN, Wire, ipv4, noise};
+use crate::detect::wire::{ACK, CLIENT, SERVER, SYN, Wire, identified, ipv4, noise};
 
 fn wire() -> Wire<CustomProtocol> {
     Wire::new(CustomProtocol::new(Thresholds::default()))
@@ -105,6 +105,25 @@ fn datagrams_inside_udp_on_the_port_of_quic_are_alerts() {
         wire.udp(i % 2 == 0, 40_000, 443, &[&[0, 0, 8, 0][..], &inner].concat());
     }
     assert_eq!(wire.severity(), Some(Severity::Medium));
+}
+
+#[test]
+fn the_first_fragment_of_a_datagram_counts_for_all_of_it() {
+    let mut wire = wire();
+    for i in 0..60u16 {
+        wire.wait(100);
+        let len = if i % 4 < 2 { 52 + 16 * (i % 7) } else { 1300 + 16 * (i % 5) };
+        let segment =
+            [[1194, 1194, len + 8, 0].map(u16::to_be_bytes).concat(), noise(u64::from(i) + 1, len.into())];
+        let segment = segment.concat();
+        let (src, dst) = if i % 2 == 0 { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
+        let mut packet = ipv4(src, dst, 17, segment.get(..552).unwrap_or(&segment));
+        if segment.len() > 552 {
+            packet[6] = 0x20;
+        }
+        wire.packet(&identified(packet, 7 + i));
+    }
+    assert_eq!(wire.severity(), Some(Severity::Info), "blocks of OpenVPN with a static key");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::seen::{Seen, hash, mix};
 use super::thresholds::Thresholds;
 use crate::detect::table::Entry;
 use crate::dissect::dns::{EdnsOption, Message};
+use crate::dissect::protocol;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 
 /// Not DNS on port 53.
@@ -41,30 +42,6 @@ const IMPOSSIBLE: f64 = 8.0;
 /// A protocol that says what it is says so in its first packets.
 const GREETINGS: u32 = 4;
 const TCP: u8 = 6;
-
-/// A protocol that says what it is on port 53.
-fn declared(payload: &[u8], is_tcp: bool) -> Option<&'static str> {
-    if is_tcp {
-        return match payload {
-            [0x16 | 0x17, 3, 0..=4, ..] => Some("TLS"),
-            [b'S', b'S', b'H', b'-', ..] => Some("SSH"),
-            [b'G', b'E', b'T', b' ', ..] | [b'P', b'O', b'S', b'T', ..] | [b'H', b'T', b'T', b'P', ..] => {
-                Some("HTTP")
-            }
-            _ => None,
-        };
-    }
-    match payload {
-        // Hard resets carry a session identifier and an empty or one-element list of acknowledgements.
-        [0x38 | 0x40 | 0x50, _, _, _, _, _, _, _, _, 0 | 1, ..] => Some("OpenVPN"),
-        [1, 0, 0, 0, ..] if payload.len() == 148 => Some("WireGuard"),
-        [2, 0, 0, 0, ..] if payload.len() == 92 => Some("WireGuard"),
-        [0..=3, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] => Some("STUN"),
-        [b'd', b'0'..=b'9', b':', ..] => Some("BitTorrent"),
-        [0xc0..=0xff, 0, 0, 0, 1, ..] if payload.len() > 400 => Some("QUIC"),
-        _ => None,
-    }
-}
 
 /// What is known of one client and server on port 53.
 #[derive(Clone, Debug)]
@@ -138,7 +115,11 @@ impl Pair {
         self.novel[i] = self.novel[i].saturating_add(u32::from(is_novel));
         self.residues |= 1 << (len & 15);
         if self.declared.is_none() && self.alien[0].saturating_add(self.alien[1]) <= GREETINGS {
-            self.declared = declared(payload, self.key.protocol == TCP);
+            // By its bytes alone; lines of text are what many tunnels send.
+            let message =
+                protocol::Message { bytes: payload, len, is_tcp: self.key.protocol == TCP, ports: [0; 2] };
+            let protocol = protocol::recognise(&message).filter(|protocol| protocol.name != "text");
+            self.declared = protocol.map(|protocol| protocol.name);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::detect::noise;
 use crate::detect::novelty::Recent;
 use crate::detect::table::Entry;
 use crate::dissect::dns;
-use crate::dissect::payload::Payload;
+use crate::dissect::payload::{self, Payload};
 use crate::dissect::protocol::{self, Message};
 use crate::findings::{Evidence, Finding, Severity, Subject, Traffic};
 use crate::observation::Head;
@@ -50,7 +50,7 @@ impl Alien {
         let key = &head.meta.key;
         let to_server = key.src == self.key.src;
         self.traffic.add(to_server, head.meta.wire_len, head.meta.time_ns);
-        if fits {
+        if fits || payload::is_blank(payload.message.bytes) {
             self.fitting = self.fitting.saturating_add(1);
             return;
         }

@@ -276,3 +276,15 @@ fn options_of_version_6_that_change_alert_and_requests_do_not() {
         assert_eq!(wire.severity().is_some_and(Severity::is_alert), expected);
     }
 }
+
+#[test]
+fn datagrams_whose_contents_were_taken_out_are_silent() {
+    for port in [67, 69, 123, 137, 161, 1900, 5353] {
+        let mut wire = wire();
+        for i in 0..200 {
+            wire.wait(500);
+            wire.udp(i % 2 == 0, 40_000, port, &vec![0; 50 + i % 90]);
+        }
+        assert_eq!(wire.alerts(), 0, "{port}");
+    }
+}

@@ -406,6 +406,31 @@ fn ordinary_tcp_is_silent() {
             (s.options, s.payload) = (Vec::new(), Vec::new());
         }),
     );
+    // hping, with any flags.
+    for flags in [0, 1, 0x29] {
+        let probe = |s: &mut Segment, n: u32| {
+            (s.flags, s.port, s.seq, s.ack) =
+                (flags, 2000 + u16::try_from(n).unwrap(), noise(n), noise(n + 1));
+            (s.options, s.payload) = (Vec::new(), Vec::new());
+        };
+        silent("other probes with random numbers", &each(&probe));
+    }
+    // nmap asks a system about its stack by 13 probes, and up to five times if it isn't sure; each time with other numbers.
+    let fingerprints = |s: &mut Segment, n: u32| {
+        (s.flags, s.payload) = (2, Vec::new());
+        if n < 65 {
+            let round = n / 13;
+            (s.ack, s.flags) =
+                (noise(round), [2, 0xc2, 0, 0x2b, 0x10, 2, 0x10, 0x29][(n % 13).min(7) as usize]);
+            if n % 13 == 1 {
+                (s.reserved, s.urgent) = (8, 0xf7f5);
+            }
+        } else {
+            s.ack = 0;
+        }
+        s.port = 1000 + u16::try_from(n).unwrap();
+    };
+    silent("probes of a stack", &each(&fingerprints));
     silent("windows of a reader that is late", &each(&|s, n| s.window = 501 - u16::from(byte(n)) % 64));
     silent(
         "counters of Accurate ECN",

@@ -36,6 +36,21 @@ struct Exchange {
     id: u16,
     seq: u16,
     payload: u64,
+    /// Bytes of the payload that were captured, and the whole of it by length and sum.
+    captured: usize,
+    whole: (u32, u16),
+}
+
+impl Exchange {
+    /// Whether both have the same payload. One of which less was captured, as behind options of the network header, is
+    /// told by its sum.
+    fn is_alike(&self, other: &Self) -> bool {
+        if self.captured == other.captured {
+            self.payload == other.payload
+        } else {
+            self.whole == other.whole
+        }
+    }
 }
 
 /// Counted evidence. Halved from time to time, so that rare events of a pair that lives for months do not add
@@ -238,8 +253,14 @@ impl Pair {
             time_ns,
         };
         let is_reply = message.is_reply();
-        let exchange =
-            Exchange { is_reply, id: message.id, seq: message.seq, payload: digest(&payload, self.key) };
+        let exchange = Exchange {
+            is_reply,
+            id: message.id,
+            seq: message.seq,
+            payload: digest(&payload, self.key),
+            captured: data.len(),
+            whole: (message.data_len, message.data_sum()),
+        };
         let Relation { is_repeat, is_changed, request } = self.relation(&exchange);
         if is_repeat {
             return false;
@@ -305,7 +326,7 @@ impl Pair {
         let mut relation = Relation { is_repeat: false, is_changed: false, request: None };
         let same = |other: &&Exchange| other.id == exchange.id && other.seq == exchange.seq;
         for other in self.recent.iter().filter(same) {
-            let is_same = other.payload == exchange.payload;
+            let is_same = other.is_alike(exchange);
             if other.is_reply == exchange.is_reply {
                 relation.is_repeat |= is_same;
                 relation.is_changed |= !is_same;

@@ -331,6 +331,22 @@ fn pings_in_captures_of_few_bytes_a_packet_are_silent() {
     }
 }
 
+/// Options of the network header, and tags of one direction, leave less of one of both in a short capture.
+#[test]
+fn a_reply_of_which_more_or_less_was_captured_is_still_its_requests() {
+    // What goes on in the end, and nobody sees.
+    let numbered = |_, seq: u16| [vec![0x5a; 20], (0..28).collect(), seq.to_be_bytes().repeat(4)].concat();
+    for (of_request, of_reply) in [(48, 60), (60, 48), (48, 64), (64, 60)] {
+        let mut detector = IcmpPayload::new(Thresholds::default());
+        let mut findings = Vec::new();
+        for message in echoed(pings(3, SECOND, numbered)) {
+            let captured = if message.to_server { of_request } else { of_reply };
+            observe_cut(&mut detector, &message, captured, &mut findings);
+        }
+        assert!(findings.is_empty(), "{of_request}, {of_reply}: {:?}", findings.first());
+    }
+}
+
 #[test]
 fn truncated_and_late_replies_are_silent() {
     let requests = pings(100, SECOND, |at, _| iputils(at, 1000));

@@ -134,6 +134,10 @@ impl Identifications {
 
 impl Window {
     fn add(&mut self, before: u16, id: u16) {
+        // A mirror's second copy says nothing.
+        if id == before {
+            return;
+        }
         let step = id.wrapping_sub(before);
         let high_step = (id >> 8).wrapping_sub(before >> 8) & 0xff;
         self.steps += 1;

@@ -11,6 +11,10 @@ const COUNTED: u16 = 64;
 /// Bytes of the fixed header of RTP (RFC 3550 §5.1).
 const HEADER: usize = 12;
 
+/// A relay that numbers anew what it hands on lets the shift drift: up by one for a packet that was lost before it, down
+/// for each of RTCP or STUN in between. Together they are this share of packets at most where a call is worth having.
+const DRIFTING: f64 = 0.1;
+
 /// One packet of an RTP stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
@@ -42,7 +46,7 @@ impl Sample {
 }
 
 /// What the samples amount to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Shuffle {
     /// Packets seen.
     pub(super) samples: usize,
@@ -51,6 +55,8 @@ pub(super) struct Shuffle {
     /// How far the shift goes up and down in all, beyond the way from the first to the last, packets: two for
     /// each packet that is one place off.
     pub(super) excess: u32,
+    /// Mean square of the steps of the shift from one packet seen to the next, over what a drift would have.
+    pub(super) restless: f64,
 }
 
 /// A stream, as far as it was seen.
@@ -107,11 +113,23 @@ impl Media {
         if greatest.abs_diff(*least) > reach {
             return None;
         }
+        let restless = self.restlessness(&shifts);
         shifts.dedup();
         let steps: Vec<i32> = shifts.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let way: u32 = steps.iter().map(|step| step.unsigned_abs()).sum();
         let net = steps.iter().sum::<i32>().unsigned_abs();
         let turns = steps.windows(2).filter(|pair| pair[0].signum() != pair[1].signum()).count();
-        Some(Shuffle { samples: self.samples.len(), turns, excess: way - net })
+        Some(Shuffle { samples: self.samples.len(), turns, excess: way - net, restless })
+    }
+
+    /// How far the shift moves from sample to sample, in squares over those of a random walk that moves with
+    /// [`DRIFTING`] packets of all. A walk has 1, however far apart the samples are; displaced packets move it as far
+    /// between neighbours as between the first and the last, and of the first eight packets five are seen.
+    fn restlessness(&self, shifts: &[i32]) -> f64 {
+        let steps = shifts.windows(2).zip(self.samples.windows(2)).map(|(shift, sample)| {
+            let packets = sample[1].number.wrapping_sub(sample[0].number).max(1);
+            f64::from(shift[1] - shift[0]).powi(2) / (DRIFTING * f64::from(packets))
+        });
+        steps.sum::<f64>() / (shifts.len().max(2) - 1) as f64
     }
 }

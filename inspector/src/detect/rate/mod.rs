@@ -138,7 +138,7 @@ impl Detector for PacketRate {
     }
 
     fn series(&mut self, series: &Series<'_>, findings: &mut Vec<Finding>) {
-        if !matches!(series.key.protocol, 6 | 17) {
+        if !matches!(series.key.protocol, 6 | 17) || series.is_of_fragments() {
             return;
         }
         let Some(gaps) = self.flows.entry(*series.key, Gaps::default) else { return };

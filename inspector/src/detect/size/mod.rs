@@ -212,7 +212,9 @@ impl Detector for PacketLength {
 
     fn series(&mut self, series: &Series<'_>, findings: &mut Vec<Finding>) {
         // What ICMP carries is judged elsewhere, and the lengths of names and answers with what they say.
-        if !matches!(series.key.protocol, 6 | 17) || [series.key.src_port, series.key.dst_port].contains(&53)
+        if !matches!(series.key.protocol, 6 | 17)
+            || series.is_of_fragments()
+            || [series.key.src_port, series.key.dst_port].contains(&53)
         {
             return;
         }

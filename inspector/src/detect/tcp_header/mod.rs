@@ -32,7 +32,11 @@ pub struct Thresholds {
     pub reserved: u32,
     /// Packets with an urgent pointer but no flag, packets. Base rate: 1 pair (the same scanner) has 1.
     pub urgent: u32,
-    /// Different acknowledgement numbers without the flag, values. Base rate: 1 in 3 pairs (scanners).
+    /// So many times of both are needed where the value is always the same: nmap probes a system with one reserved bit
+    /// and one urgent pointer up to five times, and tries again if there is no answer.
+    pub constant: u32,
+    /// Different acknowledgement numbers without the flag, values, in segments with options or data. Base rate: 1 in 3
+    /// pairs (scanners); nmap has another for each of its five tries.
     pub acknowledgements: u32,
     /// Different initial sequence numbers, or their echoes, with the same low 16 bits, of four printable characters, or below
     /// 2^16 and in no order, values. One in 53 random numbers is text. Base rate: 4 of 6 in a
@@ -42,6 +46,9 @@ pub struct Thresholds {
     pub options: u32,
     /// Timestamps that go back in packets that are in order, packets. Base rate: 0 pairs have 1.
     pub backward_timestamps: u32,
+    /// Least share of these of the pair's steps, ratio: a channel in the lowest bit turns back one step of seven at 1 kHz
+    /// and one of thirty at 100 Hz. Base rate: 0; whatever reorders or writes clocks now and then stays below.
+    pub backward_share: f64,
     /// How far the slope of what is above timestamps' low bits is from −1 on these ([`crate::stats::low_bits`]), standard
     /// errors. Base rate: at most 4.5 in 20 steps and more, of clocks that tell the time.
     pub clock_errors: f64,
@@ -80,10 +87,12 @@ impl Default for Thresholds {
         Self {
             reserved: 4,
             urgent: 4,
-            acknowledgements: 4,
+            constant: 4,
+            acknowledgements: 8,
             isns: 8,
             options: 4,
             backward_timestamps: 3,
+            backward_share: 0.02,
             clock_errors: 5.5,
             clock_slope: 0.5,
             clock_variance: 0.7,
@@ -116,6 +125,7 @@ struct State {
     options: Alphabet,
     option_bytes: u32,
     backwards: u32,
+    steps: u32,
     /// Timestamps of all the pair's connections.
     clocks: AllSums,
     verified: u32,
@@ -237,8 +247,9 @@ impl State {
             self.urgent.add(u16::from_be_bytes([u0, u1]).into());
         }
         let acknowledged = u32::from_be_bytes([a0, a1, a2, a3]);
-        // Probes of scanners and load generators are bare SYNs with random numbers everywhere; stacks' have options.
-        let is_probe = flags & SYN != 0 && head.meta.l4_header_len == 20 && head.payload_len() == 0;
+        // Probes of scanners and load generators are bare headers with any flags and random numbers everywhere. What stacks
+        // send without ACK has options, or is a reset.
+        let is_probe = head.meta.l4_header_len == 20 && head.payload_len() == 0;
         if has(Anomaly::TcpAckWithoutFlag) && is_probe {
             self.probes = self.probes.saturating_add(1);
             if acknowledged.to_be_bytes().iter().all(|byte| matches!(byte, b' '..=b'~')) {
@@ -303,12 +314,12 @@ impl Detector for TcpHeader {
             track.miss();
         }
         track.last_ns = series.last_ns;
-        let before = track.backwards;
+        let before = (track.backwards, track.steps);
         series.entries.iter().for_each(|entry| track.add(entry));
-        let news = track.backwards - before;
         let Some(state) = self.pairs.entry(Pair::of(key), Box::default) else { return };
         state.last_ns = series.last_ns;
-        state.backwards = state.backwards.saturating_add(news);
+        state.backwards = state.backwards.saturating_add(track.backwards - before.0);
+        state.steps = state.steps.saturating_add(track.steps - before.1);
         if track.settle(&mut state.clocks) {
             findings.extend(verdict::of_clocks(state, &self.thresholds, key));
         }

@@ -5,7 +5,7 @@ use inspector_common::FlowKey;
 use super::clock::Sums;
 use super::series::Track;
 use super::{Isns, NAME, State, Thresholds};
-use crate::detect::header::{Carried, context, crossed, finding};
+use crate::detect::header::{Alphabet, Carried, context, crossed, finding};
 use crate::findings::{Finding, Signature};
 
 /// Kinds of findings, each with a gate of its own.
@@ -40,39 +40,40 @@ signatures! {
 pub(super) fn of_heads(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Vec<Finding> {
     let mut findings = Vec::new();
     let time_ns = state.last_ns;
+    let clean = state.clean;
+    let least = |odd: &Alphabet, limit: u32| {
+        // A value that is always there carries nothing.
+        let is_free = clean > 0 || odd.distinct() > 1;
+        is_free.then_some(if odd.distinct() > 1 { limit } else { limit * limits.constant })
+    };
     let packets = state.reserved.total();
-    let is_free = state.clean > 0 || state.reserved.distinct() > 1;
-    if packets >= limits.reserved && is_free && state.are_believable(packets) && state.gates[0].opens(packets)
+    if let Some(least) = least(&state.reserved, limits.reserved)
+        && packets >= least
+        && state.are_believable(packets)
+        && state.gates[0].opens(packets)
     {
         let values = state.reserved.distinct();
         let bits = f64::from(values + 1).log2();
         let evidence = vec![
-            crossed("packets_with_reserved_bits", packets.into(), limits.reserved.into(), "packets"),
+            crossed("packets_with_reserved_bits", packets.into(), least.into(), "packets"),
             context("distinct_values", values.into(), "values"),
         ];
-        findings.push(finding(
-            &RESERVED,
-            key,
-            0.9,
-            Carried { packets: packets.into(), bits, time_ns },
-            evidence,
-        ));
+        let carried = Carried { packets: packets.into(), bits, time_ns };
+        findings.push(finding(&RESERVED, key, 0.9, carried, evidence));
     }
     let packets = state.urgent.total();
-    let is_free = state.clean > 0 || state.urgent.distinct() > 1;
-    if packets >= limits.urgent && is_free && state.are_believable(packets) && state.gates[1].opens(packets) {
+    if let Some(least) = least(&state.urgent, limits.urgent)
+        && packets >= least
+        && state.are_believable(packets)
+        && state.gates[1].opens(packets)
+    {
         let bits = state.urgent.entropy().max(1.0);
         let evidence = vec![
-            crossed("urgent_pointers_without_flag", packets.into(), limits.urgent.into(), "packets"),
+            crossed("urgent_pointers_without_flag", packets.into(), least.into(), "packets"),
             context("distinct_values", state.urgent.distinct().into(), "values"),
         ];
-        findings.push(finding(
-            &URGENT,
-            key,
-            0.92,
-            Carried { packets: packets.into(), bits, time_ns },
-            evidence,
-        ));
+        let carried = Carried { packets: packets.into(), bits, time_ns };
+        findings.push(finding(&URGENT, key, 0.92, carried, evidence));
     }
     let values = state.acknowledgements().distinct();
     if values >= limits.acknowledgements && state.are_believable(values) && state.gates[2].opens(values) {
@@ -159,8 +160,11 @@ pub(super) fn of_series(
         return findings;
     }
     let time_ns = state.last_ns;
-    if state.backwards >= limits.backward_timestamps && state.gates[4].opens(state.backwards) {
-        let share = f64::from(track.backwards) / f64::from(track.steps.max(1));
+    let share = f64::from(state.backwards) / f64::from(state.steps.max(1));
+    if state.backwards >= limits.backward_timestamps
+        && share >= limits.backward_share
+        && state.gates[4].opens(state.backwards)
+    {
         // Overwriting k low bits makes a clock that stands still go back about half of the time.
         let bits = if share > 0.25 { 8.0 } else { 1.0 };
         let evidence = vec![
@@ -170,9 +174,9 @@ pub(super) fn of_series(
                 limits.backward_timestamps.into(),
                 "packets",
             ),
-            context("share_in_the_last_flow", share, "ratio"),
+            crossed("share_of_steps", share, limits.backward_share, "ratio"),
         ];
-        let carried = Carried { packets: track.steps.into(), bits, time_ns };
+        let carried = Carried { packets: state.steps.into(), bits, time_ns };
         findings.push(finding(&TIMESTAMP, key, 0.9, carried, evidence));
     }
     findings.extend(text_windows(state, track, limits, key));

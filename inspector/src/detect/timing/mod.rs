@@ -258,6 +258,9 @@ impl Detector for Timing {
     }
 
     fn series(&mut self, series: &Series<'_>, findings: &mut Vec<Finding>) {
+        if series.is_of_fragments() {
+            return;
+        }
         let Some(gaps) = self.flows.entry(*series.key, Gaps::default) else { return };
         gaps.traffic.last_ns = series.last_ns;
         if series.missed > 0 || series.is_start {

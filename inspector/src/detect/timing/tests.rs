@@ -42,10 +42,12 @@ impl Noise {
 
 /// Findings for packets with these gaps in milliseconds.
 fn judge(protocol: u8, gaps_ms: impl IntoIterator<Item = f64>) -> Vec<Finding> {
+    judge_of(FlowKey { protocol, ..FlowKey::zeroed() }, gaps_ms)
+}
+
+fn judge_of(key: FlowKey, gaps_ms: impl IntoIterator<Item = f64>) -> Vec<Finding> {
     let mut detector = Timing::new(Thresholds::default());
     let mut findings = Vec::new();
-    let mut key = FlowKey::zeroed();
-    key.protocol = protocol;
     for (n, gap) in gaps_ms.into_iter().enumerate() {
         #[expect(
             clippy::cast_possible_truncation,
@@ -407,4 +409,12 @@ fn sharp_alphabets_are_alerts_and_what_round_trips_look_like_is_an_observation()
     assert_eq!(severity(&slots(60.0), sharp), Some(Severity::Medium));
     assert_eq!(severity(&two(60.0, 120.0), blurred), Some(Severity::Low));
     assert_eq!(severity(&slots(60.0), blurred), Some(Severity::Low));
+}
+
+#[test]
+fn later_fragments_of_what_two_hosts_exchange_are_not_judged() {
+    let gaps = two(60.0, 180.0)(&bits(false, &mut Noise(1)));
+    let of_flags = |flags| judge_of(FlowKey { protocol: 17, flags, ..FlowKey::zeroed() }, gaps.clone());
+    assert!(alerts(&of_flags(0)) > 0);
+    assert!(of_flags(FlowKey::FRAGMENT).is_empty());
 }

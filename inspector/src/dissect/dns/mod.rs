@@ -10,6 +10,7 @@ mod record;
 pub use name::{Labels, Name};
 pub use record::{EdnsOption, EdnsOptions, Record, Records, Section, kind};
 
+use crate::dissect::payload;
 use crate::observation::{Content, Head};
 
 const HEADER_LEN: usize = 12;
@@ -18,7 +19,6 @@ const MIN_QUESTION_LEN: u32 = 5;
 /// Root name, type, class, TTL, length.
 const MIN_RECORD_LEN: u32 = 11;
 const UDP: u8 = 17;
-const UDP_HEADER_LEN: u32 = 8;
 /// Bytes of a TCP segment from which on its middle must show a record for it to pass as DNS: the fixed part of
 /// a record, and room for the longest name and data that are ordinary.
 const TELLING_LEN: usize = 96;
@@ -201,12 +201,9 @@ pub fn dissect<'a>(head: &Head<'a>) -> Content<'a> {
 }
 
 fn datagram<'a>(head: &Head<'a>) -> Content<'a> {
-    // The first of several fragments: the UDP header knows the message's length, the IP header does not.
-    let stated =
-        head.segment().get(4..6).and_then(<[u8]>::first_chunk).copied().map_or(0, u16::from_be_bytes);
-    let len = head.payload_len().max(u32::from(stated).saturating_sub(UDP_HEADER_LEN));
-    match Message::parse(head.payload(), len) {
+    match Message::parse(head.payload(), head.payload_len()) {
         Ok(message) => Content::Dns(message),
+        Err(Fault::Alien) if payload::is_blank(head.payload()) => Content::Opaque,
         Err(Fault::Alien) => Content::NotDns,
         Err(Fault::Cut) => Content::Opaque,
     }
@@ -225,7 +222,8 @@ fn segment<'a>(head: &Head<'a>) -> Content<'a> {
     if let Ok(message) = Message::parse(payload, head.payload_len()) {
         return Content::Dns(message);
     }
-    if payload.len() < TELLING_LEN || record::is_within(payload) { Content::Opaque } else { Content::NotDns }
+    let tells = payload.len() >= TELLING_LEN && !record::is_within(payload) && !payload::is_blank(payload);
+    if tells { Content::NotDns } else { Content::Opaque }
 }
 
 #[cfg(test)]

@@ -274,3 +274,21 @@ fn scans_of_port_53_and_forwarders_that_tag() {
     }
     silent(&bench);
 }
+
+#[test]
+fn contents_that_were_taken_out_and_protocols_that_say_what_they_are_are_silent() {
+    let mut bench = Bench::new();
+    for i in 0..400_usize {
+        bench.packet(i % 2 == 0, if i < 200 { 17 } else { 6 }, &vec![0; 20 + i % 90]);
+        bench.wait(0.1);
+    }
+    silent(&bench);
+    let hello = [&[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 99], &[7; 99][..]].concat();
+    let mut bench = Bench::new();
+    for i in 0..100_u8 {
+        let record = vec![23, 0xfe, 0xfd, i, i, i, i, i, i, i, i, 0, 2, i, 9];
+        bench.packet(i % 2 == 0, 17, if i == 0 { &hello } else { &record });
+    }
+    silent(&bench);
+    assert_eq!(bench.findings.last().and_then(|finding| finding.tool), Some("DTLS"));
+}

@@ -176,6 +176,29 @@ fn labels_that_stacks_change_are_silent() {
     silent("short connections of a server", &frames(300, short));
 }
 
+/// What something on the way does to a long flow now and then, a channel does to many of its packets.
+#[test]
+fn a_clock_that_goes_back_now_and_then_is_silent_and_one_that_often_does_is_not() {
+    let clock = |every: u32| {
+        frames(1200, |n| {
+            let mut segment = plain(n);
+            let slip = if n % every == every - 1 { 15 } else { 0 };
+            segment.options = timestamp(5000 + 10 * n - slip);
+            tcp(0, n + 1, 64, &segment)
+        })
+    };
+    silent("a clock that slips four times", &clock(300));
+    assert!(!alerts(&clock(30)).is_empty());
+}
+
+/// Random numbers are no alphabet because a mirror shows each packet twice, and one number of them came twice.
+#[test]
+fn random_identifications_that_come_twice_are_silent() {
+    let random = |n: u32| if n % 25 == 3 { noise(n - 3) } else { noise(n) };
+    silent("random identifications", &frames(400, |n| tcp(0, random(n), 64, &plain(n))));
+    silent("on a mirror", &frames(2000, |n| tcp(0, random(n / 2), 64, &plain(n / 2))));
+}
+
 #[test]
 fn constant_garbage_is_silent() {
     let each = |change: &dyn Fn(&mut Segment)| {
