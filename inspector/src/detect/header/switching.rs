@@ -136,7 +136,7 @@ pub(in crate::detect) struct Switches {
     pub(in crate::detect) values: Alphabet,
     copies: u32,
     /// Switches in packets that open or reset a connection, which firewalls and load balancers send in a host's name,
-    /// and in segments that are sent again, for which Linux takes a new flow label.
+    /// in segments that are sent again, for which Linux takes a new flow label, and from one association to another.
     others: u32,
     /// Least and greatest lengths of the datagrams with each value, bytes.
     lengths: BTreeMap<u64, (u32, u32)>,
@@ -173,7 +173,12 @@ pub(in crate::detect) struct Switching {
     count: u32,
     recent: [u64; RECENT],
     written: usize,
+    /// Ports of the packet before, where the key has none.
+    ports: [u8; 4],
 }
+
+/// Protocols whose segments begin with ports that keys don't have: DCCP, SCTP, UDP-Lite. All of two hosts' are one flow.
+const PORTED: [u8; 3] = [33, 132, 136];
 
 impl Switching {
     pub(in crate::detect) fn add(&mut self, counts: &Counts) {
@@ -193,6 +198,7 @@ impl Switching {
         let mark = mark(head);
         let is_copy = self.recent.contains(&mark);
         let is_other = head.meta.tcp_flags & (SYN | RST) != 0 || head.has_reason(reason::OVERLAP);
+        let is_other = is_other || self.is_another(head);
         self.recent[self.written % RECENT] = mark;
         self.written += 1;
         for (number, field) in self.fields.iter_mut().enumerate() {
@@ -202,6 +208,12 @@ impl Switching {
                 field.others += u32::from(is_other);
             }
         }
+    }
+
+    /// Whether a packet is of another association than the one before.
+    fn is_another(&mut self, head: &Head<'_>) -> bool {
+        let ports = head.segment().first_chunk::<4>().filter(|_| PORTED.contains(&head.meta.key.protocol));
+        ports.is_some_and(|ports| std::mem::replace(&mut self.ports, *ports) != *ports)
     }
 
     /// Switches of all fields.

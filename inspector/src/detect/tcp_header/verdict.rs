@@ -8,7 +8,7 @@ use crate::detect::header::{Carried, context, crossed, finding};
 use crate::findings::{Finding, Signature};
 
 /// Kinds of findings, each with a gate of its own.
-pub(super) const KINDS: usize = 8;
+pub(super) const KINDS: usize = 9;
 
 macro_rules! signatures {
     ($($name:ident = $id:literal, $title:literal, $pattern:literal;)+) => {
@@ -92,7 +92,10 @@ pub(super) fn of_heads(state: &mut State, limits: &Thresholds, key: &FlowKey) ->
             vec![crossed("distinct_unknown_options", values.into(), limits.options.into(), "values")];
         findings.push(finding(&OPTION, key, 0.9, Carried { packets, bits, time_ns }, evidence));
     }
-    let [.., syn_gate, echo_gate] = &mut state.gates;
+    let [.., probe_gate, syn_gate, echo_gate] = &mut state.gates;
+    if state.probes.are_made_up(limits) && probe_gate.opens(state.probes.all.distinct()) {
+        findings.push(isns(&state.probes, &ACKNOWLEDGEMENT, limits, key, time_ns));
+    }
     if state.syns.are_made_up(limits) && syn_gate.opens(state.syns.all.distinct()) {
         findings.push(isns(&state.syns, &ISN, limits, key, time_ns));
     }
@@ -164,7 +167,8 @@ pub(super) fn of_series(
         let span = values.max().unwrap_or(0) - values.min().unwrap_or(0);
         let is_free = ratio >= limits.window_independence
             && variety >= limits.window_variety
-            && span >= limits.window_span.into();
+            && span >= limits.window_span.into()
+            && track.window_unevenness() <= limits.window_unevenness;
         if is_free && state.gates[5].opens(count) {
             let evidence = vec![
                 crossed("von_neumann_ratio", ratio, limits.window_independence, "ratio"),
