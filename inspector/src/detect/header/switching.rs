@@ -134,6 +134,7 @@ pub(in crate::detect) struct Switches {
     pub(in crate::detect) count: u32,
     /// Values in heads of packets where the field had changed.
     pub(in crate::detect) values: Alphabet,
+    /// Second copies, and packets that come behind later ones.
     copies: u32,
     /// Switches in packets that open or reset a connection, which firewalls and load balancers send in a host's name,
     /// in segments that are sent again, for which Linux takes a new flow label, and from one association to another.
@@ -175,6 +176,8 @@ pub(in crate::detect) struct Switching {
     written: usize,
     /// Ports of the packet before, where the key has none.
     ports: [u8; 4],
+    /// Source port, identification and TCP sequence number of the packet before.
+    before: (u16, u16, u32),
 }
 
 /// Protocols whose segments begin with ports that keys don't have: DCCP, SCTP, UDP-Lite. All of two hosts' are one flow.
@@ -196,7 +199,7 @@ impl Switching {
     /// Notes the values of a packet in which `changed` fields changed, bits by their numbers.
     pub(in crate::detect) fn observe(&mut self, head: &Head<'_>, changed: u8, values: [u64; field::COUNT]) {
         let mark = mark(head);
-        let is_copy = self.recent.contains(&mark);
+        let is_copy = self.recent.contains(&mark) || self.is_behind(head);
         let is_other = head.meta.tcp_flags & (SYN | RST) != 0 || head.has_reason(reason::OVERLAP);
         let is_other = is_other || self.is_another(head);
         self.recent[self.written % RECENT] = mark;
@@ -208,6 +211,17 @@ impl Switching {
                 field.others += u32::from(is_other);
             }
         }
+    }
+
+    /// Whether a packet was sent before the one before it: of second copies that come in bursts mostly others are seen here than
+    /// of the first ones.
+    fn is_behind(&mut self, head: &Head<'_>) -> bool {
+        let seq = head.segment().get(4..8).and_then(|seq| seq.try_into().ok()).map_or(0, u32::from_be_bytes);
+        let now =
+            (head.meta.key.src_port, head.meta.ip_id, if head.meta.key.protocol == 6 { seq } else { 0 });
+        let before = std::mem::replace(&mut self.before, now);
+        let counts_back = now.1 != 0 && before.1 != 0 && (1..256).contains(&before.1.wrapping_sub(now.1));
+        before.0 == now.0 && (counts_back || before.2.wrapping_sub(now.2).cast_signed() > 0)
     }
 
     /// Whether a packet is of another association than the one before.

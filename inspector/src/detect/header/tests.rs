@@ -414,6 +414,22 @@ fn ttls_of_a_scanner_of_sctp_are_no_channel_and_those_of_one_association_are() {
 }
 
 #[test]
+fn ttls_of_packets_seen_before_and_behind_a_router_in_bursts_are_no_channel() {
+    let mut seen = Vec::new();
+    let mut first = 0;
+    for burst in 0..60 {
+        // The second copies of a burst begin while the first ones go on, and some are lost.
+        let count = 3 + u32::from(byte(burst)) % 9;
+        let packet =
+            |n: u32, hops: u8| tcp(0, n, 64 - hops, &Segment { seq: 1000 + 33 * n, ..Segment::new(n) });
+        seen.extend((first..first + count).map(|n| packet(n, 0)));
+        seen.extend((first..first + count).skip(usize::from(bit(burst))).map(|n| packet(n, 1)));
+        first += count;
+    }
+    silent("bursts", &seen);
+}
+
+#[test]
 fn ordinary_tcp_is_silent() {
     let each = |change: &dyn Fn(&mut Segment, u32)| {
         frames(200, |n| {
@@ -434,7 +450,8 @@ fn ordinary_tcp_is_silent() {
         silent(
             "other probes with random numbers everywhere",
             &each(&|s, n| {
-                (s.flags, s.port, s.seq, s.ack) = (flags, 1000 + u16::try_from(n).unwrap(), noise(n), noise(n + 1));
+                (s.flags, s.port, s.seq, s.ack) =
+                    (flags, 1000 + u16::try_from(n).unwrap(), noise(n), noise(n + 1));
                 (s.options, s.payload) = (Vec::new(), vec![b'X'; fill]);
             }),
         );
@@ -453,7 +470,10 @@ fn ordinary_tcp_is_silent() {
     );
     silent(
         "a buffer that is free after each read",
-        &each(&|s, n| s.window = if n % 2 == 0 { 1248 - u16::from(byte(n)) % 8 } else { 1248 - u16::from(byte(n)) % 140 }),
+        &each(&|s, n| {
+            s.window =
+                if n % 2 == 0 { 1248 - u16::from(byte(n)) % 8 } else { 1248 - u16::from(byte(n)) % 140 }
+        }),
     );
     silent("a window that follows a buffer", &each(&|s, n| s.window = 300 + (n % 40) as u16 * 5));
     silent("two windows", &each(&|s, n| s.window = 501 + u16::from(bit(n))));
