@@ -415,7 +415,11 @@ fn ttls_of_a_scanner_of_sctp_are_no_channel_and_those_of_one_association_are() {
 
 #[test]
 fn ttls_of_packets_seen_before_and_behind_a_router_are_no_channel() {
-    let packet = |n: u32, hops: u8| tcp(0, n, 64 - hops, &Segment { seq: 1000 + 33 * n, ..Segment::new(n) });
+    let packet = |n: u32, hops: u8| {
+        let acknowledgement =
+            Segment { seq: 1000, ack: 5000 + 1448 * n, payload: Vec::new(), ..Segment::new(n) };
+        tcp(0, n, 64 - hops, &acknowledgement)
+    };
     // The router has twelve packets in its queue.
     let seen = frames(400, |n| if n % 2 == 0 { packet(n / 2 + 12, 0) } else { packet(n / 2, 1) });
     silent("seen twice", &seen);
