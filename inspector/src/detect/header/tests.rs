@@ -420,8 +420,14 @@ fn ttls_of_packets_seen_before_and_behind_a_router_are_no_channel() {
             Segment { seq: 1000, ack: 5000 + 1448 * n, payload: Vec::new(), ..Segment::new(n) };
         tcp(0, n, 64 - hops, &acknowledgement)
     };
-    // The router has twelve packets in its queue.
-    let seen = frames(400, |n| if n % 2 == 0 { packet(n / 2 + 12, 0) } else { packet(n / 2, 1) });
+    // The router has twelve packets and more in its queue.
+    let (mut first, mut second) = (0, 0);
+    let seen = frames(400, |n| {
+        let is_second = second + 12 < first && bit(n) == 1;
+        let next = if is_second { &mut second } else { &mut first };
+        *next += 1;
+        packet(*next, u8::from(is_second))
+    });
     silent("seen twice", &seen);
 }
 
