@@ -49,7 +49,7 @@ pub enum HeadGroup {
     Payload,
     /// Odd headers and fields that change inside a flow.
     Header,
-    /// Other IP protocols and what is not IP.
+    /// Neighbour and router discovery, other IP protocols, and what is not IP.
     Other,
 }
 
@@ -97,7 +97,9 @@ impl Wanted {
             Class::IcmpEcho | Class::IcmpOther | Class::Icmpv6Echo | Class::Icmpv6Other => HeadGroup::Icmp,
             Class::IcmpError | Class::Icmpv6Error => HeadGroup::IcmpError,
             Class::Dns if packet.payload_len > 0 => HeadGroup::Dns,
-            Class::OtherIp | Class::Igmp | Class::Arp | Class::OtherEthertype => HeadGroup::Other,
+            Class::Icmpv6Control | Class::OtherIp | Class::Igmp | Class::Arp | Class::OtherEthertype => {
+                HeadGroup::Other
+            }
             _ => return None,
         };
         Some(Self { group, reasons: reason::KIND })

@@ -89,8 +89,18 @@ fn has_right_segment(head: &Head<'_>) -> Option<bool> {
     (is_right || stored != Some(partial)).then_some(is_right)
 }
 
+/// Whether an ICMPv6 message was captured whole and its checksum (RFC 4443 §2.3) is right.
+pub(crate) fn is_right_icmpv6(head: &Head<'_>) -> bool {
+    let (segment, length, key) = (head.segment(), head.meta.l4_len(), &head.meta.key);
+    u32::try_from(segment.len()) == Ok(length)
+        && sum(&[&key.src, &key.dst, &length.to_be_bytes(), &[0, 58], segment]) == 0xffff
+}
+
 #[cfg(test)]
 mod tests {
+    use bytemuck::Zeroable as _;
+    use inspector_common::HeadMeta;
+
     use super::*;
 
     #[test]
@@ -100,5 +110,28 @@ mod tests {
         // The header of an echo request from 10.0.0.1 to 192.0.2.1, checksum from an independent tool.
         let header = [0x45, 0, 0, 84, 0, 0, 0x40, 0, 64, 1, 0x6e, 0xa7, 10, 0, 0, 1, 192, 0, 2, 1];
         assert_eq!(sum(&[&header]), 0xffff);
+    }
+
+    #[test]
+    fn a_solicitation_has_the_checksum_of_an_independent_tool() {
+        // Scapy's of ICMPv6ND_NS(tgt="fe80::2") from fe80::1 to ff02::1:ff00:2.
+        let address = |first: [u8; 2], last: [u8; 4]| {
+            let mut address = [0; 16];
+            address[..2].copy_from_slice(&first);
+            address[12..].copy_from_slice(&last);
+            address
+        };
+        let mut segment = [0; 24];
+        segment[..4].copy_from_slice(&[135, 0, 0x7d, 0xa1]);
+        segment[8..].copy_from_slice(&address([0xfe, 0x80], [0, 0, 0, 2]));
+        let mut meta = HeadMeta::zeroed();
+        meta.key.src = address([0xfe, 0x80], [0, 0, 0, 1]);
+        meta.key.dst = address([0xff, 2], [0xff, 0, 0, 2]);
+        meta.key.dst[11] = 1;
+        (meta.ip_len, meta.captured) = (24, 24);
+        assert!(is_right_icmpv6(&Head::new(&meta, &segment)));
+        segment[23] = 3;
+        assert!(!is_right_icmpv6(&Head::new(&meta, &segment)));
+        assert!(!is_right_icmpv6(&Head::new(&meta, &segment[..20])), "cut");
     }
 }

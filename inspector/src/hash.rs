@@ -1,11 +1,23 @@
-//! The hash of keys of tables: short, of fixed length, and hashed several times a packet.
+//! Hashes for tables, the same in every run of one release; those that leave the process are
+//! [`crate::findings`]'s.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, DefaultHasher, Hasher};
+
+/// SipHash of parts, each led by its length: for values that a host chooses. Two that collide are not found by trying,
+/// so none passes for one that was seen before.
+pub(crate) fn of_bytes(parts: &[&[u8]]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for part in parts {
+        hasher.write_usize(part.len());
+        hasher.write(part);
+    }
+    hasher.finish()
+}
 
 /// Odd numbers without a pattern: the fractional parts of the square roots of 2, 3 and 5.
 const MIX: [u64; 3] = [0x6a09_e667_f3bc_c909, 0xbb67_ae85_84ca_a73b, 0x3c6e_f372_fe94_f82b];
 
-/// Builds [`KeyHasher`]s, which give the same in every run: so does the choice of which entry makes room.
+/// Builds [`KeyHasher`]s for keys of tables, which are short, of fixed length, and hashed several times a packet. They give the same in every run: so does the choice of which entry makes room.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KeyHash;
 
@@ -94,6 +106,13 @@ mod tests {
         assert!(sets.iter().all(|count| *count <= 23), "{sets:?}");
         // Of 4,096 cells as many balls leave a share of 1/e free.
         assert!((2500..2680).contains(&tags.len()), "{} tags", tags.len());
+    }
+
+    #[test]
+    fn bytes_do_not_pass_from_one_part_to_the_next() {
+        assert_eq!(of_bytes(&[b"ab", b"c"]), of_bytes(&[b"ab", b"c"]));
+        assert_ne!(of_bytes(&[b"ab", b"c"]), of_bytes(&[b"a", b"bc"]));
+        assert_ne!(of_bytes(&[b"ab", b""]), of_bytes(&[b"ab"]));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use inspector_common::{Class, FlowKey, FlowRecord, HeadMeta, SeriesEntry};
 
 use crate::checksum::Checks;
 use crate::dissect::payload::Payload;
-use crate::dissect::{dns, icmp};
+use crate::dissect::{discovery, dns, icmp};
 
 /// What a source gives to the engine, in the order of its clock.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +148,8 @@ const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 pub enum Content<'a> {
     /// ICMP or ICMPv6.
     Icmp(icmp::Message<'a>),
+    /// What neighbours and routers say of themselves, in ICMPv6.
+    Discovery(discovery::Message<'a>),
     /// A DNS message, or as much of one as the head holds.
     Dns(dns::Message<'a>),
     /// On port 53 but not DNS.

@@ -2,6 +2,7 @@
 
 pub mod dhcp;
 pub mod dhcpv6;
+pub mod discovery;
 pub mod dns;
 pub mod fixed;
 pub mod http;
@@ -31,6 +32,7 @@ pub fn dissect<'a>(head: &Head<'a>) -> Content<'a> {
         | Class::Icmpv6Echo
         | Class::Icmpv6Error
         | Class::Icmpv6Other => icmp::Message::parse(head).map_or(Content::Opaque, Content::Icmp),
+        Class::Icmpv6Control => discovery::Message::parse(head).map_or(Content::Opaque, Content::Discovery),
         Class::Dns => dns::dissect(head),
         Class::Tcp | Class::Udp => Payload::dissect(head).map_or(Content::Opaque, Content::Payload),
         _ => Content::Opaque,

@@ -3,6 +3,7 @@
 pub mod dispersion;
 pub mod entropy;
 pub mod humps;
+pub mod low_bits;
 pub mod modes;
 pub mod range;
 pub mod regularity;

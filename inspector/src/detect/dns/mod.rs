@@ -380,7 +380,7 @@ impl Detector for DnsVolume {
                     self.observe_message(observation, &message, findings);
                 }
             }
-            Content::Icmp(_) | Content::Opaque => {}
+            Content::Icmp(_) | Content::Discovery(_) | Content::Opaque => {}
         }
     }
 

@@ -53,14 +53,21 @@ const fn is_unassigned(kind: u16) -> bool {
 
 /// The first owner of an address or text that neither the question nor any record before leads to.
 fn stranger(message: &Message<'_>, asked: &Name<'_>) -> Option<String> {
+    let is_telling = |kind| matches!(kind, kind::A | kind::AAAA | kind::TXT | kind::NULL | kind::CNAME);
+    let records = || message.records().take(MAX_RECORDS);
+    // Nearly all of them point to the question.
+    let asked_at = asked.begins_at();
+    if records().all(|record| !is_telling(record.kind) || record.name.begins_at() == asked_at) {
+        return None;
+    }
     let mut known = Vec::new();
     let learn = |known: &mut Vec<u64>, name: &Name<'_>| {
         known.extend(Qname::new(name).suffixes().map(|(_, hash)| hash));
     };
     learn(&mut known, asked);
-    for record in message.records().take(MAX_RECORDS) {
+    for record in records() {
         let owner = Qname::new(&record.name);
-        let is_telling = matches!(record.kind, kind::A | kind::AAAA | kind::TXT | kind::NULL | kind::CNAME);
+        let is_telling = is_telling(record.kind);
         let is_known = owner.suffixes().last().is_none_or(|(_, hash)| known.contains(&hash));
         if is_telling && !is_known {
             return Some(owner.text(0));

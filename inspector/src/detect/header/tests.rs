@@ -534,5 +534,6 @@ fn a_gate_opens_at_each_doubling() {
     assert!(!super::Gate::default().opens(0));
 }
 
+mod arp;
 mod encoders;
 mod variety;

@@ -5,7 +5,8 @@ use super::token::{self, Place, Token};
 use crate::detect::noise;
 use crate::detect::table::Entry;
 use crate::dissect::http::{Message, Start};
-use crate::findings::{Traffic, stable_hash};
+use crate::findings::Traffic;
+use crate::hash;
 use crate::observation::Observation;
 
 /// Tokens that are remembered: what was sent before is not new.
@@ -182,7 +183,7 @@ impl Account {
         self.add_request_headers(message, t);
         let validator = message.field(b"if-none-match").map(|value| {
             // Remembered as a whole, as it is in the response.
-            let is_new = self.remember(stable_hash(&[opaque_tag(value)]));
+            let is_new = self.remember(hash::of_bytes(&[opaque_tag(value)]));
             let mut bytes = 0_u32;
             token::each(value, Place::Field, |token| bytes = bytes.saturating_add(token.bytes));
             if is_new { bytes } else { 0 }
@@ -266,7 +267,7 @@ impl Account {
         if let Some(etag) = etag {
             let mut bytes = 0_u32;
             token::each(etag, Place::Field, |token| bytes = bytes.saturating_add(token.bytes));
-            let is_new = self.remember(stable_hash(&[opaque_tag(etag)]));
+            let is_new = self.remember(hash::of_bytes(&[opaque_tag(etag)]));
             self.tally(
                 Carrier::Etag,
                 if is_new && bytes >= t.etag_bytes && !is_hash(etag) { bytes } else { 0 },
@@ -378,13 +379,15 @@ fn is_text(status: u16, message: &Message<'_>) -> bool {
 
 /// The parts of a message that an account is for: the site, and the program that asks.
 pub(super) fn site(message: &Message<'_>) -> u64 {
-    let field = |name: &[u8]| message.field(name).unwrap_or_default();
+    debug_assert!(matches!(message.start, Start::Request(..)));
+    let [host, mut agent] = [&b"host"[..], b"user-agent"].map(|name| message.field(name).unwrap_or_default());
     // A program whose name is data is one program.
     let mut opaque = 0_u32;
-    token::each(field(b"user-agent"), Place::Field, |token| opaque = opaque.saturating_add(token.bytes));
-    let agent = if opaque >= OPAQUE_AGENT { &b"opaque"[..] } else { field(b"user-agent") };
-    debug_assert!(matches!(message.start, Start::Request(..)));
-    stable_hash(&[field(b"host"), b"\n", agent])
+    token::each(agent, Place::Field, |token| opaque = opaque.saturating_add(token.bytes));
+    if opaque >= OPAQUE_AGENT {
+        agent = b"opaque";
+    }
+    hash::of_bytes(&[host, agent])
 }
 
 impl Entry for Account {

@@ -4,7 +4,8 @@ use super::account::Asked;
 use super::carried::{Carried, Side};
 use crate::detect::table::Entry;
 use crate::dissect::http::websocket::Frame;
-use crate::findings::{Traffic, stable_hash};
+use crate::findings::Traffic;
+use crate::hash;
 
 /// What a connection is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +110,7 @@ impl Connection {
 /// Hash of the name in a Host field, without its port.
 pub(super) fn host_hash(value: &[u8]) -> u64 {
     let end = value.iter().rposition(|byte| *byte == b':').unwrap_or(value.len());
-    stable_hash(&[&value.get(..end).unwrap_or(value).to_ascii_lowercase()])
+    hash::of_bytes(&[&value.get(..end).unwrap_or(value).to_ascii_lowercase()])
 }
 
 impl Entry for Connection {

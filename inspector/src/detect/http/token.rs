@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
+use crate::hash;
+
 /// Shortest token that is looked at, characters: as long as the shortest session identifiers.
 const LEAST: usize = 16;
 /// Shortest of letters of one case and digits, which words and numbers are too.
@@ -59,7 +61,7 @@ pub(in crate::detect) fn each(value: &[u8], place: Place, mut found: impl FnMut(
     let escapes = (escaped - value.len()) / 2;
     if escapes >= LEAST && is_raw(&value) {
         let bytes = u32::try_from(escapes).unwrap_or(u32::MAX);
-        found(Token { hash: crate::findings::stable_hash(&[&value]), bytes });
+        found(Token { hash: hash::of_bytes(&[&value]), bytes });
         return;
     }
     let is_inside = |byte: &u8| match byte {
@@ -74,7 +76,7 @@ pub(in crate::detect) fn each(value: &[u8], place: Place, mut found: impl FnMut(
         }
         let prose = || if place == Place::Cookie { prose(token) } else { None };
         if let Some(bytes) = information(token).or_else(prose) {
-            found(Token { hash: crate::findings::stable_hash(&[token]), bytes });
+            found(Token { hash: hash::of_bytes(&[token]), bytes });
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Covert channels in ICMP and ICMPv6 messages other than link control: detector `icmp-payload`.
+//! Covert channels in ICMP and ICMPv6 messages: detector `icmp-payload`.
 //!
 //! A pinger sends a fill, a clock and a counter, and gets back what it sent. So nearly every byte of ordinary
 //! echo traffic follows from earlier payloads of the pair, from the fill's own regularity, or from the time
 //! that passed ([`payload`]). What does not is *new*; a channel cannot do without new bytes, whatever its
 //! encoding. New bytes, and facts about messages with new bytes that are all but unknown of pingers ([`pair`]),
 //! are the reasons for a finding ([`verdict`]). Errors quote what others sent and are judged only by what goes
-//! behind the quoted datagram ([`quote`]).
+//! behind the quoted datagram ([`quote`]). Neighbours and routers repeat what they say of themselves ([`discovery`]).
 
+mod discovery;
 mod inner;
 mod pair;
 mod payload;
@@ -18,9 +19,11 @@ use std::net::IpAddr;
 
 use inspector_common::Class;
 
+use self::discovery::Sender;
 use self::pair::Pair;
 use super::Detector;
 use super::table::{Entry, Table};
+use crate::dissect::discovery as link;
 use crate::dissect::icmp::Message;
 use crate::findings::{Finding, Subject};
 use crate::observation::{Content, Observation};
@@ -95,6 +98,9 @@ pub struct Thresholds {
     /// Different values of fields that have none, such as unused ones of errors and codes of echoes, and different routers
     /// of redirects. Base rate: 1.
     pub reserved: u32,
+    /// Different values of what a host or router says of itself and its link, such as its link-layer address. Base rate: 2
+    /// of a router that took over from another, and as many as there are networks that one capture shows.
+    pub constants: u32,
     /// Score from which a finding is medium.
     pub medium: f64,
     /// Score from which a finding is high.
@@ -135,6 +141,7 @@ impl Default for Thresholds {
             errors: 3,
             error_bytes: 96,
             reserved: 8,
+            constants: 16,
             medium: 0.6,
             high: 0.9,
             half_life_ns: 3600 * SECOND,
@@ -166,6 +173,8 @@ impl Entry for Box<Pair> {
 pub struct IcmpPayload {
     thresholds: Thresholds,
     pairs: Table<Hosts, Box<Pair>>,
+    /// Who takes part in discovery, on each interface and VLAN.
+    senders: Table<(IpAddr, u32, u16), Box<Sender>>,
     /// For hashes of payloads, so that nobody can make some that collide.
     hash_key: u64,
 }
@@ -176,7 +185,8 @@ impl IcmpPayload {
     pub fn new(thresholds: Thresholds) -> Self {
         let pairs = Table::new(thresholds.capacity);
         let hash_key = RandomState::new().hash_one(thresholds.capacity);
-        Self { thresholds, pairs, hash_key }
+        let senders = Table::new(thresholds.capacity);
+        Self { thresholds, pairs, senders, hash_key }
     }
 
     fn judge(&mut self, observation: &Observation<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
@@ -203,6 +213,13 @@ impl IcmpPayload {
         let subject = || Subject::of(observation.key(), to_server);
         findings.extend(verdict::judge(pair, &self.thresholds, time_ns, subject));
     }
+
+    fn discovery(&mut self, observation: &Observation<'_>, message: &link::Message<'_>) -> Option<Finding> {
+        let key = observation.key();
+        let sender = (observation.head.src(), key.ifindex, key.vlan[0]);
+        let sender = self.senders.entry(sender, Box::default)?;
+        sender.observe(observation, message, &self.thresholds)
+    }
 }
 
 impl Detector for IcmpPayload {
@@ -211,17 +228,22 @@ impl Detector for IcmpPayload {
     }
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
-        if let Content::Icmp(message) = &observation.content {
-            self.judge(observation, message, findings);
+        match &observation.content {
+            Content::Icmp(message) => self.judge(observation, message, findings),
+            Content::Discovery(message) => findings.extend(self.discovery(observation, message)),
+            _ => {}
         }
     }
 
     fn tick(&mut self, now_ns: u64) {
-        self.pairs.expire(now_ns.saturating_sub(self.thresholds.idle_ns));
+        let since = now_ns.saturating_sub(self.thresholds.idle_ns);
+        self.pairs.expire(since);
+        self.senders.expire(since);
     }
 
     fn occupancy(&self) -> (usize, usize) {
-        self.pairs.occupancy()
+        let [(pairs, room), (senders, more)] = [self.pairs.occupancy(), self.senders.occupancy()];
+        (pairs + senders, room + more)
     }
 }
 

@@ -717,7 +717,7 @@ fn floods_of_pairs_stay_within_capacity_and_do_not_push_out_evidence() {
             let head = Head::new(&meta, &[8, 0, 0, 0, 0, 1, 0, 1]);
             detector.observe(&Observation { head, content: dissect::dissect(&head) }, &mut vec![]);
             let (used, capacity) = detector.occupancy();
-            assert!(used <= capacity && capacity == 64, "{used} of {capacity}");
+            assert!(used <= capacity && capacity == 2 * 64, "{used} of {capacity}");
         }
     }
     assert!(!found.is_empty());

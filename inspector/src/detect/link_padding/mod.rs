@@ -1,10 +1,15 @@
-//! Covert channels below IP: padding of short Ethernet frames, of ARP, and VLAN priorities: detector `link-padding`.
+//! Covert channels below IP: padding of short Ethernet frames, ARP and its padding, and VLAN priorities: detector
+//! `link-padding`.
 //!
 //! Padding that is not zero is common: drivers send what lay in their buffers (etherleak), captures keep check
 //! sequences. Such bytes repeat themselves, begin with zeros, or are what was sent before; data does none of
 //! that.
 
+mod arp;
+
 use inspector_common::{Class, FlowKey};
+
+use self::arp::Sender;
 
 use super::Detector;
 use super::header::{
@@ -33,6 +38,12 @@ pub struct Thresholds {
     pub texts: u32,
     /// Their share of the trailers, ratio. Of check sequences 0.02 are text.
     pub text_share: f64,
+    /// Different values in ARP that no host has: link-layer addresses of groups, operations that nobody assigned. Base rate: 1,
+    /// of clusters that share load (their own address is a group's), and of damaged packets.
+    pub unused: u32,
+    /// Different link-layer addresses of one host, and no fewer than a quarter of its packets, addresses. Base rate: 2, where
+    /// somebody takes over an address.
+    pub addresses: u32,
     /// Switches of the priority in VLAN tags beyond each flow's first, switches. Base rate: 0 pairs have 5.
     pub priority_switches: u32,
     /// Their share of the packets, ratio.
@@ -47,6 +58,8 @@ impl Default for Thresholds {
             first_bytes: 16,
             texts: 8,
             text_share: 0.9,
+            unused: 8,
+            addresses: 16,
             priority_switches: 16,
             priority_share: 0.3,
         }
@@ -71,6 +84,7 @@ macro_rules! signatures {
 signatures! {
     PADDING = 5301, "Covert channel in Ethernet padding", "EN4.1 Reserved/Unused State/Value Modulation";
     ARP = 5302, "Covert channel in the padding of ARP", "EN4.1 Reserved/Unused State/Value Modulation";
+    ARP_FIELDS = 5305, "Covert channel in the fields of ARP", "EN4.1 Reserved/Unused State/Value Modulation";
     TRAILER = 5304, "Text behind the datagrams of Ethernet frames", "EN4.1 Reserved/Unused State/Value Modulation";
     PRIORITY = 5303, "Covert channel in VLAN priorities", "EN4 State/Value Modulation";
 }
@@ -104,6 +118,8 @@ pub struct LinkPadding {
     thresholds: Thresholds,
     flows: Flows,
     pairs: Table<Pair, Box<State>>,
+    /// Who speaks ARP, on each interface and VLAN.
+    senders: Table<([u8; 16], u32, u16), Box<Sender>>,
 }
 
 /// Flows whose counts are remembered, entries of 100 bytes.
@@ -122,7 +138,8 @@ impl LinkPadding {
     /// A detector with empty tables.
     #[must_use]
     pub fn new(thresholds: Thresholds) -> Self {
-        Self { thresholds, flows: Flows::new(FLOWS), pairs: Table::new(PAIRS) }
+        let (flows, pairs, senders) = (Flows::new(FLOWS), Table::new(PAIRS), Table::new(PAIRS));
+        Self { thresholds, flows, pairs, senders }
     }
 }
 
@@ -234,6 +251,13 @@ impl Detector for LinkPadding {
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let head = &observation.head;
         let is_arp = head.class() == Class::Arp;
+        if is_arp {
+            let key = hosts(head);
+            let sender = self.senders.entry((key.src, key.ifindex, key.vlan[0]), Box::default);
+            findings.extend(
+                sender.and_then(|it| it.observe(head.bytes, &key, head.meta.time_ns, &self.thresholds)),
+            );
+        }
         let is_inner = head.meta.key.tunnel != 0;
         let padding = if is_inner || !(is_arp || is_sound(head)) { &[][..] } else { padding(head) };
         let is_padded = padding.iter().any(|byte| *byte != 0);
@@ -292,10 +316,11 @@ impl Detector for LinkPadding {
         let since_ns = now_ns.saturating_sub(IDLE_NS);
         self.pairs.expire(since_ns);
         self.flows.expire(since_ns);
+        self.senders.expire(since_ns);
     }
 
     fn occupancy(&self) -> (usize, usize) {
-        let ((flows, most_flows), (pairs, most_pairs)) = (self.flows.occupancy(), self.pairs.occupancy());
-        (flows + pairs, most_flows + most_pairs)
+        let tables = [self.flows.occupancy(), self.pairs.occupancy(), self.senders.occupancy()];
+        tables.iter().fold((0, 0), |(used, room), (u, r)| (used + u, room + r))
     }
 }

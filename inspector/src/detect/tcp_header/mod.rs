@@ -3,6 +3,7 @@
 //! Fields that have to be zero (reserved bits, an urgent pointer or an acknowledgement number without its flag), numbers
 //! that have to be random (initial sequence numbers), that have to grow (timestamps) or to drift (windows).
 
+mod clock;
 mod options;
 mod series;
 mod verdict;
@@ -10,6 +11,7 @@ mod verdict;
 use inspector_common::parse::flag::{ACK, RST, SYN};
 use inspector_common::{Anomaly, FlowKey};
 
+use self::clock::AllSums;
 use self::series::Track;
 use super::Detector;
 use super::header::{Alphabet, Gate, IDLE_NS, PAIRS, Pair, has_right_segment, is_sound};
@@ -38,6 +40,16 @@ pub struct Thresholds {
     pub options: u32,
     /// Timestamps that go back in packets that are in order, packets. Base rate: 0 pairs have 1.
     pub backward_timestamps: u32,
+    /// How far the slope of what is above timestamps' low bits is from −1 on these ([`crate::stats::low_bits`]), standard
+    /// errors. Base rate: at most 4.5 in 20 steps and more, of clocks that tell the time.
+    pub clock_errors: f64,
+    /// The same distance itself, ratio: 1 where all bits are overwritten.
+    pub clock_slope: f64,
+    /// Steps of the clock above these bits, steps. Base rate: of fewer than 10 the errors tell nothing.
+    pub clock_steps: u32,
+    /// Most of these steps that are of one length, ratio. Who sends at regular times may read the clock where the low bits
+    /// change, and nowhere else. Base rate: polling has 0.7 and more.
+    pub clock_alike: f64,
     /// Windows in a row that differ in the low byte only, packets. Base rate: 0 flows that also pass the ratio
     /// and variety below.
     pub windows: usize,
@@ -70,6 +82,10 @@ impl Default for Thresholds {
             isns: 8,
             options: 4,
             backward_timestamps: 3,
+            clock_errors: 5.5,
+            clock_slope: 0.5,
+            clock_steps: 32,
+            clock_alike: 0.5,
             windows: 20,
             window_independence: 1.2,
             window_variety: 0.7,
@@ -96,6 +112,8 @@ struct State {
     options: Alphabet,
     option_bytes: u32,
     backwards: u32,
+    /// Timestamps of all the pair's connections.
+    clocks: AllSums,
     verified: u32,
     verified_odd: u32,
     damaged: u32,
@@ -264,6 +282,8 @@ impl Detector for TcpHeader {
         let Some(track) = self.tracks.entry(*key, Track::default) else { return };
         if series.is_start {
             *track = Track::default();
+        } else if series.missed > 0 {
+            track.miss();
         }
         track.last_ns = series.last_ns;
         let before = track.backwards;
@@ -272,6 +292,9 @@ impl Detector for TcpHeader {
         let Some(state) = self.pairs.entry(Pair::of(key), Box::default) else { return };
         state.last_ns = series.last_ns;
         state.backwards = state.backwards.saturating_add(news);
+        if track.settle(&mut state.clocks) {
+            findings.extend(verdict::of_clocks(state, &self.thresholds, key));
+        }
         findings.extend(verdict::of_series(state, track, &self.thresholds, key));
     }
 

@@ -2,6 +2,7 @@
 
 use inspector_common::SeriesEntry;
 
+use super::clock::{AllSums, Clock};
 use crate::detect::header::Alphabet;
 use crate::detect::table::Entry;
 use crate::stats::von_neumann;
@@ -20,6 +21,7 @@ pub(super) struct Track {
     pub(super) backwards: u32,
     /// Steps between timestamps.
     pub(super) steps: u32,
+    clock: Clock,
     windows: Vec<u16>,
     /// The last packet that no later one came before, and how many have been late since.
     newest: Option<SeriesEntry>,
@@ -51,8 +53,10 @@ const fn is_behind(before: u32, after: u32) -> bool {
 impl Track {
     pub(super) fn add(&mut self, entry: &SeriesEntry) {
         const SYN_RST: u8 = 6;
+        self.clock.pass(entry);
         if entry.tcp_flags & SYN_RST != 0 {
             self.before = None;
+            self.clock.begin();
             return;
         }
         if self.is_copy(entry) {
@@ -62,6 +66,7 @@ impl Track {
         if entry.timestamp == 0 {
             return;
         }
+        self.clock.read(entry.timestamp);
         // What was sent again, or overtaken, is left out: a repetition's clock is ahead of what it comes before.
         if self.before.is_some_and(|before| !is_in_order(&before, entry)) {
             return;
@@ -84,6 +89,17 @@ impl Track {
             self.windows.remove(0);
         }
         self.windows.push(entry.window);
+    }
+
+    /// Packets are missing: what comes next begins anew.
+    pub(super) fn miss(&mut self) {
+        self.before = None;
+        self.clock.begin();
+    }
+
+    /// Adds what the clock's readings come to; whether there are new ones.
+    pub(super) fn settle(&mut self, clocks: &mut AllSums) -> bool {
+        self.clock.settle(clocks)
     }
 
     /// Whether it is one of the last packets once more; a retransmission has another timestamp or identification.

@@ -2,13 +2,14 @@
 
 use inspector_common::FlowKey;
 
+use super::clock::Sums;
 use super::series::Track;
 use super::{Isns, NAME, State, Thresholds};
 use crate::detect::header::{Carried, context, crossed, finding};
 use crate::findings::{Finding, Signature};
 
 /// Kinds of findings, each with a gate of its own.
-pub(super) const KINDS: usize = 9;
+pub(super) const KINDS: usize = 10;
 
 macro_rules! signatures {
     ($($name:ident = $id:literal, $title:literal, $pattern:literal;)+) => {
@@ -92,7 +93,7 @@ pub(super) fn of_heads(state: &mut State, limits: &Thresholds, key: &FlowKey) ->
             vec![crossed("distinct_unknown_options", values.into(), limits.options.into(), "values")];
         findings.push(finding(&OPTION, key, 0.9, Carried { packets, bits, time_ns }, evidence));
     }
-    let [.., probe_gate, syn_gate, echo_gate] = &mut state.gates;
+    let [.., probe_gate, syn_gate, echo_gate, _] = &mut state.gates;
     if state.probes.are_made_up(limits) && probe_gate.opens(state.probes.all.distinct()) {
         findings.push(isns(&state.probes, &ACKNOWLEDGEMENT, limits, key, time_ns));
     }
@@ -180,6 +181,30 @@ pub(super) fn of_series(
         }
     }
     findings
+}
+
+/// Low bits of timestamps that don't belong to the time, while what is above them does.
+pub(super) fn of_clocks(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
+    let is_free = |sums: &Sums| {
+        sums.steps >= limits.clock_steps
+            && f64::from(sums.alike) <= limits.clock_alike * f64::from(sums.steps)
+    };
+    let apart = |(bits, sums): (u32, &Sums)| {
+        let (slope, errors) = sums.low.slope().filter(|_| is_free(sums))?;
+        let is_apart = slope + 1.0 >= limits.clock_slope && errors >= limits.clock_errors;
+        is_apart.then_some((bits, slope + 1.0, errors, sums.steps))
+    };
+    let (bits, slope, errors, steps) = (1..).zip(&state.clocks).filter_map(apart).last()?;
+    if state.is_damaged() || !state.gates[KINDS - 1].opens(steps) {
+        return None;
+    }
+    let evidence = vec![
+        crossed("low_bits_apart_from_time", slope, limits.clock_slope, "ratio"),
+        crossed("deviation", errors, limits.clock_errors, "standard errors"),
+        crossed("steps_of_clock", steps.into(), limits.clock_steps.into(), "steps"),
+    ];
+    let carried = Carried { packets: steps.into(), bits: bits.into(), time_ns: state.last_ns };
+    Some(finding(&TIMESTAMP, key, 0.85, carried, evidence))
 }
 
 /// Windows that are text: a buffer fills and empties, and does not care for characters.

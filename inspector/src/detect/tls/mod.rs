@@ -13,7 +13,8 @@ use super::masquerade::{Masquerade, Place};
 use super::table::{Entry, Table};
 use crate::dissect::payload::Body;
 use crate::dissect::tls::ClientHello;
-use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic, stable_hash};
+use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
+use crate::hash;
 use crate::observation::{FlowUpdate, Observation};
 
 /// Name of the detector.
@@ -204,7 +205,7 @@ impl Tls {
             findings.push(resolver(observation));
         }
         let Some(name) = name else { return };
-        let asked = Asked { name: stable_hash(&[name.as_bytes()]), time_ns: observation.time_ns() };
+        let asked = Asked { name: hash::of_bytes(&[name.as_bytes()]), time_ns: observation.time_ns() };
         if let Some(entry) = self.asked.entry(of_client(observation.key(), true), || asked) {
             *entry = asked;
         }
@@ -215,10 +216,10 @@ impl Tls {
         if bytes == 0 {
             return;
         }
-        let key = (observation.head.src(), stable_hash(&[domain.as_bytes()]));
+        let key = (observation.head.src(), hash::of_bytes(&[domain.as_bytes()]));
         let Some(values) = self.names.entry(key, Values::default) else { return };
         values.traffic.add(true, observation.head.meta.wire_len, observation.time_ns());
-        values.add(stable_hash(&[labels.as_bytes()]), bytes.into());
+        values.add(hash::of_bytes(&[labels.as_bytes()]), bytes.into());
         if values.is_channel(self.thresholds.names) {
             let subject = Subject { domain: Some(domain.to_owned()), ..Subject::of(observation.key(), true) };
             findings.push(values.finding(&NAMES, subject, "coded_names_of_domain", self.thresholds.names));
@@ -233,7 +234,7 @@ impl Tls {
         values.traffic.add(false, head.meta.wire_len, observation.time_ns());
         // The serial number and the issuer are in the first bytes; what follows may be cut anywhere.
         let beginning = certificate.get(..certificate.len().min(64))?;
-        values.add(stable_hash(&[beginning]), certificate.len() as u64);
+        values.add(hash::of_bytes(&[beginning]), certificate.len() as u64);
         let threshold = self.thresholds.certificates;
         let subject = Subject::of(observation.key(), false);
         values

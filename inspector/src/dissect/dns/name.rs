@@ -44,6 +44,15 @@ impl<'a> Name<'a> {
         Labels { message: self.message, at: self.at, floor: self.at, left: MAX_NAME_LEN }
     }
 
+    /// Where its first label is in the message, behind the pointers that it may begin with. Names that begin at one
+    /// place are the same.
+    #[must_use]
+    pub fn begins_at(&self) -> usize {
+        let mut labels = self.labels();
+        let label = labels.next().map_or(0, <[u8]>::len);
+        labels.at - label
+    }
+
     /// Whether this is the root.
     #[must_use]
     pub fn is_root(&self) -> bool {

@@ -89,7 +89,18 @@ impl<'a> Message<'a> {
     /// The value of the first field of this name, in any case.
     #[must_use]
     pub fn field(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.fields().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let mut rest = self.fields;
+        while let Some((field, after)) = line(rest).filter(|(field, _)| !field.is_empty()) {
+            rest = after;
+            // Names are of this length or are no match: most lines need not be searched for their colon.
+            if let Some((field, value)) = field.split_at_checked(name.len())
+                && let Some(value) = value.strip_prefix(b":")
+                && field.eq_ignore_ascii_case(name)
+            {
+                return Some(value.trim_ascii());
+            }
+        }
+        None
     }
 
     /// Whether the empty line after the fields was captured.
