@@ -477,6 +477,11 @@ fn ordinary_tcp_is_silent() {
                 if n % 2 == 0 { 1248 - u16::from(byte(n)) % 8 } else { 1248 - u16::from(byte(n)) % 140 }
         }),
     );
+    // Its values happen to be characters.
+    silent(
+        "a buffer that is nearly free most of the time",
+        &each(&|s, n| s.window = if byte(n) < 192 { 0x141 } else { 0x120 + half(n + 500) % 76 }),
+    );
     silent("a window that follows a buffer", &each(&|s, n| s.window = 300 + (n % 40) as u16 * 5));
     silent("two windows", &each(&|s, n| s.window = 501 + u16::from(bit(n))));
     silent(

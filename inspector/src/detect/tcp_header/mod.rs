@@ -71,6 +71,12 @@ pub struct Thresholds {
     pub text_share: f64,
     /// Least number of different ones, values.
     pub text_values: u32,
+    /// Greatest share of those that are the one before once more, ratio: of letters 0.02 to 0.15 are. Base rate: 0.24 and
+    /// more of buffers that are read at once.
+    pub text_same: f64,
+    /// Least range of the middle half of them, units of the window: of letters 13 to 20, of hexadecimal digits 45. Base rate: at most 6
+    /// of such buffers.
+    pub text_middle: u16,
 }
 
 impl Default for Thresholds {
@@ -94,6 +100,8 @@ impl Default for Thresholds {
             text_windows: 48,
             text_share: 0.97,
             text_values: 12,
+            text_same: 0.2,
+            text_middle: 9,
         }
     }
 }

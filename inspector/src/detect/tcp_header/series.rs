@@ -145,6 +145,15 @@ impl Track {
         von_neumann::ratio(&values).map(|ratio| (ratio, alphabet))
     }
 
+    /// How the windows keep: the share of those that are the one before once more, and the range of their middle half.
+    pub(super) fn window_rest(&self) -> (f64, u16) {
+        let same = self.windows.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        let mut sorted = self.windows.clone();
+        sorted.sort_unstable();
+        let at = |quarter: usize| sorted.get(sorted.len() * quarter / 4).copied().unwrap_or(0);
+        (same as f64 / self.windows.len().max(1) as f64, at(3) - at(1))
+    }
+
     /// How far the windows are from being spread evenly between the least and the greatest of them: Kolmogorov and Smirnov's
     /// distance times the root of their number.
     pub(super) fn window_unevenness(&self) -> f64 {
