@@ -90,22 +90,29 @@ pub(super) struct Cookies {
     sent: Recent,
     /// Whether either side has sent one.
     has: [bool; 2],
+    /// Of those that either side gave back, how many the other had sent, and how many not.
+    known: [u32; 2],
+    strange: [u32; 2],
 }
 
 impl Cookies {
     /// What of a cookie in a message to the server or back is none: a server's that it never gave, a client's that it never
-    /// sent. Where the other side has sent none it may not have been seen.
+    /// sent. Where the other side has sent none it may not have been seen; nor a few, where packets were lost or overtaken.
     pub(super) fn alien<'a>(&mut self, cookie: &'a [u8], to_server: bool) -> Option<&'a [u8]> {
         let (client, server) = cookie.split_at_checked(CLIENT_COOKIE)?;
         let [sent, given] = &mut self.has;
-        if to_server {
+        let (is_strange, part) = if to_server {
             *sent = true;
             self.sent.is_new(client);
-            (!server.is_empty() && *given && self.given.is_new(server)).then_some(server)
+            (!server.is_empty() && *given && self.given.is_new(server), server)
         } else {
             *given = true;
             self.given.is_new(server);
-            (*sent && self.sent.is_new(client)).then_some(client)
-        }
+            (*sent && self.sent.is_new(client), client)
+        };
+        let side = usize::from(!to_server);
+        let count = if is_strange { &mut self.strange } else { &mut self.known };
+        count[side] = count[side].saturating_add(u32::from(!part.is_empty()));
+        (is_strange && self.strange[side] > self.known[side]).then_some(part)
     }
 }

@@ -62,8 +62,7 @@ fn without_priority(line: &[u8]) -> Option<&[u8]> {
 
 /// Whether a line is but a code or random bytes, but for a date and names before it. Hexadecimal may be text.
 fn is_all_code(line: &[u8]) -> bool {
-    // Compressed (gzip, zlib), as some collectors take it.
-    if matches!(line, [0x1f, 0x8b, ..] | [0x78, 1 | 0x5e | 0x9c | 0xda, ..]) {
+    if is_compressed(line) {
         return false;
     }
     if !line.is_ascii() {
@@ -74,6 +73,16 @@ fn is_all_code(line: &[u8]) -> bool {
     let bytes: u32 = words.map(code_bytes).fold(0, u32::saturating_add);
     let rest = u32::try_from(line.len().saturating_sub(BEFORE)).unwrap_or(u32::MAX);
     bytes >= CODE_BYTES && bytes.saturating_mul(5) >= rest.saturating_mul(2)
+}
+
+/// Whether a line is compressed, as some collectors take it: gzip (RFC 1952), zlib (RFC 1950 §2.2: a window of up to 32 KiB and
+/// a header that 31 divides), or zlib behind rsyslog's `z`.
+fn is_compressed(line: &[u8]) -> bool {
+    let is_zlib = |bytes: &[u8]| {
+        matches!(*bytes, [method, flags, ..]
+            if method & 0xf == 8 && method >> 4 <= 7 && u16::from_be_bytes([method, flags]) % 31 == 0)
+    };
+    line.starts_with(&[0x1f, 0x8b, 8]) || is_zlib(line) || line.strip_prefix(b"z").is_some_and(is_zlib)
 }
 
 /// Whether a word is text in hexadecimal, as audit logs have command lines.
@@ -120,6 +129,10 @@ mod tests {
         let before = "Nov  4 22:13:20 gate su: ";
         assert!(is_all_code(format!("{before}{}", hex(&noise(1, 60))).as_bytes()));
         assert!(is_all_code(&noise(2, 100)));
+        // Compressed lines, bare and as rsyslog sends them.
+        for header in [&[0x78, 0x9c][..], &[0x78, 0xda], &[0x58, 0x85], b"z\x78\xda", &[0x1f, 0x8b, 8]] {
+            assert!(!is_all_code(&[header, &noise(2, 100)].concat()), "{header:?}");
+        }
         let digest = hex(&noise(3, 32));
         assert!(!is_all_code(format!("{before}pulled image sha256:{digest} from the mirror").as_bytes()));
         let command = hex(b"/usr/bin/find /home -name *.conf -exec cat {} ; and some more");

@@ -138,9 +138,10 @@ pub(in crate::detect) struct Switches {
     pub(in crate::detect) count: u32,
     /// Values in heads of packets where the field had changed.
     pub(in crate::detect) values: Alphabet,
+    /// Second copies, and packets that come behind later ones.
     copies: u32,
     /// Switches in packets that open or reset a connection, which firewalls and load balancers send in a host's name,
-    /// and in segments that are sent again, for which Linux takes a new flow label.
+    /// in segments that are sent again, for which Linux takes a new flow label, and from one association to another.
     others: u32,
     /// Of these the ones in SYNs. Where nearly all switches are, no firewall sends them: what it opens has packets of the host.
     opens: u32,
@@ -185,7 +186,14 @@ pub(in crate::detect) struct Switching {
     /// Marks of the last packets, and when these came.
     recent: [(u64, u64); RECENT],
     written: usize,
+    /// Ports of the packet before, where the key has none.
+    ports: [u8; 4],
+    /// Source port, identification and TCP sequence number of the packet before.
+    before: (u16, u16, u32),
 }
+
+/// Protocols whose segments begin with ports that keys don't have: DCCP, SCTP, UDP-Lite. All of two hosts' are one flow.
+const PORTED: [u8; 3] = [33, 132, 136];
 
 impl Switching {
     pub(in crate::detect) fn add(&mut self, counts: &Counts) {
@@ -204,10 +212,12 @@ impl Switching {
     pub(in crate::detect) fn observe(&mut self, head: &Head<'_>, changed: u8, values: [u64; field::COUNT]) {
         let mark = mark(head);
         let time_ns = head.meta.time_ns;
-        let is_copy =
+        let is_repeated =
             self.recent.iter().any(|(copy, then)| *copy == mark && time_ns.abs_diff(*then) <= COPY_NS);
+        let is_copy = self.is_behind(head) || is_repeated;
         let is_open = head.meta.tcp_flags & (SYN | ACK | RST) == SYN;
         let is_other = head.meta.tcp_flags & (SYN | RST) != 0 || head.has_reason(reason::OVERLAP);
+        let is_other = self.is_another(head) || is_other;
         self.recent[self.written % RECENT] = (mark, time_ns);
         self.written += 1;
         for (number, field) in self.fields.iter_mut().enumerate() {
@@ -218,6 +228,25 @@ impl Switching {
                 field.opens += u32::from(is_open);
             }
         }
+    }
+
+    /// Whether a packet was sent before the one before it: of second copies that come in bursts mostly others are seen here than
+    /// of the first ones.
+    fn is_behind(&mut self, head: &Head<'_>) -> bool {
+        let seq = head.segment().get(4..8).and_then(|seq| seq.try_into().ok()).map_or(0, u32::from_be_bytes);
+        let now =
+            (head.meta.key.src_port, head.meta.ip_id, if head.meta.key.protocol == 6 { seq } else { 0 });
+        let before = std::mem::replace(&mut self.before, now);
+        let counts_back = now.1 != 0 && before.1 != 0 && (1..256).contains(&before.1.wrapping_sub(now.1));
+        // A new connection's numbers begin anywhere.
+        let is_open = head.meta.tcp_flags & SYN != 0;
+        before.0 == now.0 && (counts_back || !is_open && before.2.wrapping_sub(now.2).cast_signed() > 0)
+    }
+
+    /// Whether a packet is of another association than the one before.
+    fn is_another(&mut self, head: &Head<'_>) -> bool {
+        let ports = head.segment().first_chunk::<4>().filter(|_| PORTED.contains(&head.meta.key.protocol));
+        ports.is_some_and(|ports| std::mem::replace(&mut self.ports, *ports) != *ports)
     }
 
     /// Switches of all fields.

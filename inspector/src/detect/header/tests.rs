@@ -384,10 +384,51 @@ fn fields_of_tcp_that_carry_data_are_found() {
     );
     found(
         "tcp-header",
+        "text in acknowledgement numbers of bare SYNs",
+        &each(60, &|s, n| {
+            let letter = |at: u32| b'a' + byte(4 * n + at) % 26;
+            (s.flags, s.port) = (2, 1000 + u16::try_from(n).unwrap());
+            s.ack = u32::from_be_bytes([letter(0), letter(1), letter(2), letter(3)]);
+            (s.options, s.payload) = (Vec::new(), Vec::new());
+        }),
+    );
+    found(
+        "tcp-header",
         "timestamps",
         &each(200, &|s, n| s.options = timestamp(9000 + n / 4 * 4 + u32::from(bit(n)))),
     );
     found("tcp-header", "windows", &each(100, &|s, n| s.window = 0x0100 | u16::from(byte(n))));
+}
+
+/// A packet of SCTP, as far as its ports and tag go.
+fn sctp(n: u32, ttl: u8, port: u16) -> Vec<u8> {
+    let header = [&port.to_be_bytes()[..], &80_u16.to_be_bytes(), &noise(n).to_be_bytes(), &[0; 4]].concat();
+    ipv4(0, n, 0, ttl, 132, &[&header[..], &[1, 0, 0, 20], &[0; 16]].concat())
+}
+
+#[test]
+fn ttls_of_a_scanner_of_sctp_are_no_channel_and_those_of_one_association_are() {
+    let ttl = |n: u32| 37 + byte(n) % 23;
+    silent("a scan", &frames(200, |n| sctp(n, ttl(n), 30_000 + u16::try_from(n).unwrap())));
+    found("ip-header", "an association", &frames(200, |n| sctp(n, ttl(n), 30_000)));
+}
+
+#[test]
+fn ttls_of_packets_seen_before_and_behind_a_router_are_no_channel() {
+    let packet = |n: u32, hops: u8| {
+        let acknowledgement =
+            Segment { seq: 1000, ack: 5000 + 1448 * n, payload: Vec::new(), ..Segment::new(n) };
+        tcp(0, n, 64 - hops, &acknowledgement)
+    };
+    // The router has twelve packets and more in its queue.
+    let (mut first, mut second) = (0, 0);
+    let seen = frames(400, |n| {
+        let is_second = second + 12 < first && bit(n) == 1;
+        let next = if is_second { &mut second } else { &mut first };
+        *next += 1;
+        packet(*next, u8::from(is_second))
+    });
+    silent("seen twice", &seen);
 }
 
 #[test]
@@ -406,15 +447,6 @@ fn ordinary_tcp_is_silent() {
             (s.options, s.payload) = (Vec::new(), Vec::new());
         }),
     );
-    // hping, with any flags.
-    for flags in [0, 1, 0x29] {
-        let probe = |s: &mut Segment, n: u32| {
-            (s.flags, s.port, s.seq, s.ack) =
-                (flags, 2000 + u16::try_from(n).unwrap(), noise(n), noise(n + 1));
-            (s.options, s.payload) = (Vec::new(), Vec::new());
-        };
-        silent("other probes with random numbers", &each(&probe));
-    }
     // nmap asks a system about its stack by 13 probes, and up to five times if it isn't sure; each time with other numbers.
     let fingerprints = |s: &mut Segment, n: u32| {
         (s.flags, s.payload) = (2, Vec::new());
@@ -431,6 +463,17 @@ fn ordinary_tcp_is_silent() {
         s.port = 1000 + u16::try_from(n).unwrap();
     };
     silent("probes of a stack", &each(&fingerprints));
+    // Probes of Christmas, of nothing, and SYNs with fill, as scanners and load generators send them.
+    for (flags, fill) in [(0x29, 0), (0, 0), (1, 0), (2, 120), (8, 120), (4, 0)] {
+        silent(
+            "other probes with random numbers everywhere",
+            &each(&|s, n| {
+                (s.flags, s.port, s.seq, s.ack) =
+                    (flags, 1000 + u16::try_from(n).unwrap(), noise(n), noise(n + 1));
+                (s.options, s.payload) = (Vec::new(), vec![b'X'; fill]);
+            }),
+        );
+    }
     silent("windows of a reader that is late", &each(&|s, n| s.window = 501 - u16::from(byte(n)) % 64));
     silent(
         "counters of Accurate ECN",
@@ -442,6 +485,18 @@ fn ordinary_tcp_is_silent() {
             (s.flags, s.port, s.seq, s.ack) = (2, 1000 + u16::try_from(n).unwrap(), noise(n), 0);
             s.payload = Vec::new();
         }),
+    );
+    silent(
+        "a buffer that is free after each read",
+        &each(&|s, n| {
+            s.window =
+                if n % 2 == 0 { 1248 - u16::from(byte(n)) % 8 } else { 1248 - u16::from(byte(n)) % 140 }
+        }),
+    );
+    // Its values happen to be characters.
+    silent(
+        "a buffer that is nearly free most of the time",
+        &each(&|s, n| s.window = if byte(n) < 192 { 0x141 } else { 0x120 + half(n + 500) % 76 }),
     );
     silent("a window that follows a buffer", &each(&|s, n| s.window = 300 + (n % 40) as u16 * 5));
     silent("two windows", &each(&|s, n| s.window = 501 + u16::from(bit(n))));

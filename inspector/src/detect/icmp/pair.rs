@@ -359,8 +359,13 @@ impl Pair {
         let is_jump =
             if is_known_id { is_odd_seq && self.tally.exchanges > 0 } else { is_odd_seq || takes_over };
         let before = series.iter().find(|(known, _)| *known == id).map(|(_, then)| *then);
-        let is_back =
-            !is_first && before.is_some_and(|then| (SEQ_REORDER..0x8000).contains(&then.wrapping_sub(seq)));
+        // A number may count in the other byte order, and reordering shows as a small step back in that.
+        let is_back = !is_first
+            && before.is_some_and(|then| {
+                let step = |of: fn(u16) -> u16| of(then).wrapping_sub(of(seq));
+                (SEQ_REORDER..0x8000).contains(&step(|it| it))
+                    && !(1..SEQ_REORDER).contains(&step(u16::swap_bytes))
+            });
         set(&mut self.ids, id);
         self.seqs.rotate_right(1);
         self.seqs[0] = seq;

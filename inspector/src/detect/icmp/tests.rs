@@ -705,6 +705,17 @@ fn counters_at_the_end_patterns_and_restarts_are_silent() {
 }
 
 #[test]
+fn a_flood_that_counts_in_the_other_byte_order_and_is_reordered_is_silent() {
+    let flood = pings(400, SECOND / 500, |_, _| vec![b'X'; 56]).into_iter().enumerate();
+    // Each four come backwards.
+    let flood = flood.map(|(i, sent)| {
+        let number = u16::try_from(i / 4 * 4 + 3 - i % 4).unwrap();
+        Sent { id: 0x1234, seq: number.swap_bytes(), ..sent }
+    });
+    assert_silent("flood", &echoed(flood));
+}
+
+#[test]
 fn large_new_payloads_need_no_number() {
     let mut random = Random(15);
     assert_eq!(severity(&pings(3, SECOND, |_, _| random.bytes(400))), Some(Severity::Medium));

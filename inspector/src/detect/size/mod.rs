@@ -129,6 +129,9 @@ struct Content {
 impl Content {
     fn add(&mut self, payload: &[u8], len: u32) {
         let payload = payload.get(..COMPARED).unwrap_or(payload);
+        // What was cut off may differ: requests and answers begin alike.
+        let is_cut = payload.len() < COMPARED && payload.len() < usize::try_from(len).unwrap_or(COMPARED);
+        self.is_other |= is_cut;
         if self.alike == 0 {
             (self.first, self.len) = (payload.into(), len);
         }

@@ -23,6 +23,9 @@ pub(super) struct Track {
     pub(super) steps: u32,
     clock: Clock,
     windows: Vec<u16>,
+    /// The last packet that no later one came before, and how many have been late since.
+    newest: Option<SeriesEntry>,
+    late: u32,
     pub(super) last_ns: u64,
 }
 
@@ -38,6 +41,9 @@ impl Entry for Track {
 
 /// Windows judged together.
 const WINDOWS: usize = 128;
+
+/// Packets that come late in a row, below this: after so many the one that they are compared with was odd.
+const LATE: u32 = 8;
 
 /// Half of the numbers are ahead, modulo 2^32 (RFC 7323 §5.2).
 const fn is_behind(before: u32, after: u32) -> bool {
@@ -56,10 +62,7 @@ impl Track {
         if self.is_copy(entry) {
             return;
         }
-        if self.windows.len() == WINDOWS {
-            self.windows.remove(0);
-        }
-        self.windows.push(entry.window);
+        self.window(entry);
         if entry.timestamp == 0 {
             return;
         }
@@ -72,6 +75,20 @@ impl Track {
             self.steps = self.steps.saturating_add(1);
             self.backwards += u32::from(is_behind(before.timestamp, entry.timestamp));
         }
+    }
+
+    /// Notes a packet's window, unless a later packet's came before it: windows follow each other as they were sent.
+    fn window(&mut self, entry: &SeriesEntry) {
+        self.late =
+            if self.newest.is_some_and(|newest| is_overtaken(&newest, entry)) { self.late + 1 } else { 0 };
+        if (1..LATE).contains(&self.late) {
+            return;
+        }
+        (self.newest, self.late) = (Some(*entry), 0);
+        if self.windows.len() == WINDOWS {
+            self.windows.remove(0);
+        }
+        self.windows.push(entry.window);
     }
 
     /// Packets are missing: what comes next begins anew.
@@ -128,9 +145,43 @@ impl Track {
         von_neumann::ratio(&values).map(|ratio| (ratio, alphabet))
     }
 
+    /// How the windows keep: the share of those that are the one before once more, and the range of their middle half.
+    pub(super) fn window_rest(&self) -> (f64, u16) {
+        let same = self.windows.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        let mut sorted = self.windows.clone();
+        sorted.sort_unstable();
+        let at = |quarter: usize| sorted.get(sorted.len() * quarter / 4).copied().unwrap_or(0);
+        (same as f64 / self.windows.len().max(1) as f64, at(3) - at(1))
+    }
+
+    /// How far the windows are from being spread evenly between the least and the greatest of them: Kolmogorov and Smirnov's
+    /// distance times the root of their number.
+    pub(super) fn window_unevenness(&self) -> f64 {
+        let mut sorted: Vec<f64> = self.windows.iter().map(|window| f64::from(*window)).collect();
+        sorted.sort_by(f64::total_cmp);
+        let (Some(least), Some(greatest)) = (sorted.first(), sorted.last()) else { return f64::INFINITY };
+        let (least, span, count) = (*least, (greatest - least).max(1.0), sorted.len() as f64);
+        let distances = sorted.iter().enumerate().map(|(below, window)| {
+            let expected = (window - least) / span;
+            (expected - below as f64 / count).abs().max(((below + 1) as f64 / count - expected).abs())
+        });
+        distances.fold(0.0, f64::max) * count.sqrt()
+    }
+
     pub(super) fn window_count(&self) -> u32 {
         u32::try_from(self.windows.len()).unwrap_or(u32::MAX)
     }
+}
+
+/// Whether a packet was certainly sent before another that was seen before it.
+const fn is_overtaken(newest: &SeriesEntry, entry: &SeriesEntry) -> bool {
+    let is_older =
+        newest.timestamp != 0 && entry.timestamp != 0 && is_behind(newest.timestamp, entry.timestamp);
+    let counts_back = newest.ip_id != 0
+        && entry.ip_id != 0
+        && newest.ip_id != entry.ip_id
+        && newest.ip_id.wrapping_sub(entry.ip_id) < 256;
+    is_older || counts_back || is_behind(newest.seq, entry.seq)
 }
 
 /// FNV-1a, a word at a time.
@@ -181,6 +232,33 @@ mod tests {
     }
 
     #[test]
+    fn windows_that_come_late_do_not_count() {
+        let entry = |timestamp, window| SeriesEntry { seq: 9, timestamp, window, ..SeriesEntry::zeroed() };
+        let mut track = Track::default();
+        // A window that grows while data is read; acknowledgements overtake each other.
+        for n in [3, 1, 2, 6, 5, 4, 9, 8, 7, 12, 10, 11] {
+            track.add(&entry(1000 + n, 500 + 9 * u16::try_from(n).unwrap()));
+        }
+        assert!(track.windows.is_sorted() && track.window_count() == 4, "{:?}", track.windows);
+        // Those after a stray packet from far ahead do.
+        track.add(&entry(900_000, 777));
+        (20..40).for_each(|n| track.add(&entry(1000 + n, 777)));
+        assert!(track.window_count() > 12);
+    }
+
+    #[test]
+    fn windows_of_a_buffer_are_uneven_and_ciphertext_is_even() {
+        let track =
+            |of: &dyn Fn(u16) -> u16| Track { windows: (0..128).map(of).collect(), ..Track::default() };
+        // Full after each read, and less by what came since.
+        let buffer = track(&|n| if n % 2 == 0 { 1248 - n % 9 } else { 1248 - (n * 37) % 140 });
+        assert!(buffer.window_unevenness() > 3.0, "{}", buffer.window_unevenness());
+        let bytes = crate::detect::wire::noise(1, 128);
+        let data = track(&|n| 0x400 | u16::from(bytes[usize::from(n)]));
+        assert!(data.window_unevenness() < 1.9, "{}", data.window_unevenness());
+    }
+
+    #[test]
     fn second_copies_count_once() {
         let entry = |ip_id, timestamp| SeriesEntry { seq: 7, ip_id, timestamp, ..SeriesEntry::zeroed() };
         let mut track = Track::default();
@@ -188,6 +266,6 @@ mod tests {
         for (ip_id, timestamp) in [(11, 20), (10, 21), (11, 20), (10, 21), (12, 22), (12, 22)] {
             track.add(&entry(ip_id, timestamp));
         }
-        assert_eq!((track.backwards, track.window_count()), (0, 3));
+        assert_eq!((track.backwards, track.window_count()), (0, 2));
     }
 }

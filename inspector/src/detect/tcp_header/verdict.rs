@@ -186,7 +186,8 @@ pub(super) fn of_series(
         let span = values.max().unwrap_or(0) - values.min().unwrap_or(0);
         let is_free = ratio >= limits.window_independence
             && variety >= limits.window_variety
-            && span >= limits.window_span.into();
+            && span >= limits.window_span.into()
+            && track.window_unevenness() <= limits.window_unevenness;
         if is_free && state.gates[5].opens(count) {
             let evidence = vec![
                 crossed("von_neumann_ratio", ratio, limits.window_independence, "ratio"),
@@ -231,7 +232,11 @@ fn text_windows(state: &mut State, track: &Track, limits: &Thresholds, key: &Flo
     let share = if is_one_byte { low } else { both };
     let is_text = share >= limits.text_share && values.distinct() >= limits.text_values;
     let span = values.max().unwrap_or(0) - values.min().unwrap_or(0);
-    let is_free = ratio >= limits.window_independence && span >= limits.window_span.into();
+    let (same, middle) = track.window_rest();
+    let is_free = ratio >= limits.window_independence
+        && span >= limits.window_span.into()
+        && same <= limits.text_same
+        && middle >= limits.text_middle;
     if count < limits.text_windows || !is_text || !is_free || !state.gates[5].opens(count) {
         return None;
     }

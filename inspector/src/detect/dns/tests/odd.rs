@@ -93,6 +93,27 @@ fn cookies_that_were_never_given_alert_and_those_that_were_do_not() {
 }
 
 #[test]
+fn cookies_of_queries_and_answers_that_were_lost_are_silent() {
+    let mut bench = Bench::new();
+    let mut server = bytes(&mut bench, 16);
+    for i in 0..400 {
+        // Each query with a cookie of its own, as of a program that runs once for each.
+        let client = bytes(&mut bench, 8);
+        if i % 4 != 1 {
+            bench.ask_with_option("www.zone.net", 10, &[&client[..], &server].concat());
+        }
+        server = bytes(&mut bench, 16);
+        let option = [&[0, 10, 0, 24][..], &client, &server].concat();
+        let edns = [&[0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 28][..], &option].concat();
+        if i % 4 != 3 {
+            bench.packet(false, 17, &message(0x8180, [1, 0, 0, 1], A, 1, &edns));
+        }
+        bench.wait(1.0);
+    }
+    silent(&bench);
+}
+
+#[test]
 fn names_in_answers_about_addresses_alert_where_no_address_is_in_them() {
     for is_covert in [true, false] {
         let mut bench = Bench::of(DnsVolume::new(Thresholds::default()));
