@@ -47,6 +47,9 @@ pub struct Thresholds {
     pub clock_errors: f64,
     /// The same distance itself, ratio: 1 where all bits are overwritten.
     pub clock_slope: f64,
+    /// Least variance that is left, of that of a clock without these bits, ratio. Where it is less the clock was read at a few
+    /// places of its turn.
+    pub clock_variance: f64,
     /// Steps of the clock above these bits, steps. Base rate: of fewer than 10 the errors tell nothing.
     pub clock_steps: u32,
     /// Most of these steps that are of one length, ratio. Who sends at regular times may read the clock where the low bits
@@ -83,6 +86,7 @@ impl Default for Thresholds {
             backward_timestamps: 3,
             clock_errors: 5.5,
             clock_slope: 0.5,
+            clock_variance: 0.7,
             clock_steps: 32,
             clock_alike: 0.5,
             windows: 20,

@@ -198,22 +198,20 @@ pub(super) fn of_series(
 
 /// Low bits of timestamps that don't belong to the time, while what is above them does.
 pub(super) fn of_clocks(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
-    let is_free = |sums: &Sums| {
-        sums.steps >= limits.clock_steps
-            && f64::from(sums.alike) <= limits.clock_alike * f64::from(sums.steps)
-    };
     let apart = |(bits, sums): (u32, &Sums)| {
-        let (slope, errors) = sums.low.slope().filter(|_| is_free(sums))?;
-        let is_apart = slope + 1.0 >= limits.clock_slope && errors >= limits.clock_errors;
-        is_apart.then_some((bits, slope + 1.0, errors, sums.steps))
+        let is_regular = f64::from(sums.alike) > limits.clock_alike * f64::from(sums.steps);
+        let fit = sums.low.fit().filter(|_| sums.steps >= limits.clock_steps && !is_regular)?;
+        let expected = f64::from(1 << (2 * bits)) / 12.0;
+        let is_apart = fit.slope + 1.0 >= limits.clock_slope && fit.errors >= limits.clock_errors;
+        (is_apart && fit.variance >= limits.clock_variance * expected).then_some((bits, fit, sums.steps))
     };
-    let (bits, slope, errors, steps) = (1..).zip(&state.clocks).filter_map(apart).last()?;
+    let (bits, fit, steps) = (1..).zip(&state.clocks).filter_map(apart).last()?;
     if state.is_damaged() || !state.gates[KINDS - 1].opens(steps) {
         return None;
     }
     let evidence = vec![
-        crossed("low_bits_apart_from_time", slope, limits.clock_slope, "ratio"),
-        crossed("deviation", errors, limits.clock_errors, "standard errors"),
+        crossed("low_bits_apart_from_time", fit.slope + 1.0, limits.clock_slope, "ratio"),
+        crossed("deviation", fit.errors, limits.clock_errors, "standard errors"),
         crossed("steps_of_clock", steps.into(), limits.clock_steps.into(), "steps"),
     ];
     let carried = Carried { packets: steps.into(), bits: bits.into(), time_ns: state.last_ns };
