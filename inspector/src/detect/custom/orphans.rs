@@ -21,7 +21,9 @@ pub(super) struct Orphans {
     novel: u32,
     resets: u32,
     bytes: u64,
-    /// The other side sent data, or a protocol was spoken.
+    /// Those that begin like a known protocol; a few do by chance.
+    known: u32,
+    /// The other side sent data.
     is_answered: bool,
 }
 
@@ -37,7 +39,9 @@ impl Orphans {
     /// Adds one.
     pub(super) fn add(&mut self, head: &Head<'_>, payload: Option<&Payload<'_>>) {
         self.traffic.add(true, head.meta.wire_len, head.meta.time_ns);
-        self.is_answered |= payload.is_some_and(|payload| payload.protocol().is_some());
+        let protocol = payload.and_then(Payload::protocol);
+        let is_protocol = protocol.is_some_and(|protocol| protocol.name != "text");
+        self.known += u32::from(is_protocol);
         if self.recent.is_new(head.payload()) {
             self.novel += 1;
             self.bytes += u64::from(head.payload_len());
@@ -54,7 +58,7 @@ impl Orphans {
 
     pub(super) fn judge(&self, head: &Head<'_>, t: &Thresholds) -> Option<Finding> {
         let are_reset = u64::from(self.resets) * 4 >= self.traffic.packets_to_server * 3;
-        if self.novel < t.orphans || self.is_answered || !are_reset {
+        if self.novel < t.orphans || self.known * 8 > self.novel || self.is_answered || !are_reset {
             return None;
         }
         let count = |name, value: u32| Evidence::from(name, value.into(), t.orphans.into(), "packets");

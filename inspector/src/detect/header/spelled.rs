@@ -11,6 +11,10 @@ const WINDOW: usize = 12;
 /// Of how many kinds they have to be: a few that repeat are a sender's habit.
 const DISTINCT: u32 = 6;
 
+/// How far apart they have to be, at least, one letter or two: a counter's are not, whose packets overtake each other or get
+/// lost, and each of them comes once.
+const SPANS: [u64; 2] = [48, 0x1000];
+
 /// The last numbers of a pair.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::detect) struct Spelled {
@@ -41,6 +45,11 @@ impl Spelled {
         self.found += u32::from(self.written >= WINDOW && self.is_text());
     }
 
+    /// Begins a new series; what was found stays.
+    pub(in crate::detect) fn restart(&mut self) {
+        self.written = 0;
+    }
+
     /// Whether all of the last ones are letters, of either kind, and go back as often as letters do.
     fn is_text(&self) -> bool {
         let mut values = Alphabet::default();
@@ -51,7 +60,10 @@ impl Spelled {
             .map(|at| self.ids[(at + 1) % WINDOW].wrapping_sub(self.ids[at % WINDOW]));
         // A counter's steps are short and go forward.
         let backwards = steps.filter(|step| *step >= 0x8000).count();
-        (are_short || are_long)
+        let span = values.max().unwrap_or(0) - values.min().unwrap_or(0);
+        let [short, long] = SPANS;
+        let do_repeat = (values.distinct() as usize) < WINDOW;
+        (are_short && do_repeat && span >= short || are_long && span >= long)
             && self.ids.iter().all(|id| is_letters(*id))
             && values.distinct() >= DISTINCT
             && backwards * 4 >= WINDOW - 1
@@ -76,6 +88,7 @@ mod tests {
         assert_eq!(found(0x2020..0x2f00), 0, "a counter");
         assert_eq!(found(32..127), 0, "a counter that began at zero");
         assert_eq!(found((0..200).map(|i| 0x3040 + i % 3)), 0, "few values");
+        assert_eq!(found((0..80).map(|i| 32 + i / 10 * 10 + i * 7 % 10)), 0, "a counter out of order");
         let noise = |i: u16| u16::from_be_bytes(crate::detect::wire::noise(i.into(), 2).try_into().unwrap());
         assert_eq!(found((0..4000).map(noise)), 0);
     }

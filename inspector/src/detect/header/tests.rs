@@ -320,6 +320,21 @@ fn fields_of_ipv6_that_carry_data_are_found() {
     found("ipv6-header", "routing", &frames(20, |n| ipv6(0, 5, 64, Some(routing(n)), n)));
 }
 
+/// A packet that ends with its headers, but for what is behind them.
+fn empty(src: [u8; 16], hops: u8, behind: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(behind.len()).unwrap().to_be_bytes();
+    [&ETHERNET[..], &[0x86, 0xdd, 0x60, 0, 0, 0], &length, &[59, hops], &src, &[0x30; 16], behind].concat()
+}
+
+#[test]
+fn packets_without_anything_in_them_that_carry_data_are_found() {
+    found("ipv6-header", "hop limits", &frames(30, |n| empty([0x20; 16], letter(n), &[])));
+    found("ipv6-header", "data", &frames(20, |n| empty([0x20; 16], 64, &noise(n).to_be_bytes())));
+    let teredo = [0x20, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    silent("bubbles", &frames(30, |n| empty(teredo, letter(n), &[])));
+    silent("keepalives", &frames(90, |n| empty([0x20; 16], 64 - u8::try_from(n % 3).unwrap(), &[0; 4])));
+}
+
 #[test]
 fn ordinary_ipv6_is_silent() {
     silent("constant", &frames(200, |n| ipv6(0, 5, 64, None, n)));

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::payload::{Memory, Novelty, Payload};
 use super::{inner, quote};
+use crate::detect::header::Spelled;
 use crate::detect::novelty::Recent;
 use crate::detect::pace::Pace;
 use crate::dissect::icmp::Message;
@@ -185,6 +186,10 @@ pub(super) struct Pair {
     seqs: [u16; 4],
     /// The last few identifiers with their last sequence numbers, of requests and of replies.
     series: [[(u16, u16); 4]; 2],
+    /// Identifiers of requests and of replies, and sequence numbers of those in a row with one identifier.
+    ids_spelled: [Spelled; 2],
+    seqs_spelled: [Spelled; 2],
+    last_ids: [u16; 2],
     excess: u64,
     reserved: Recent,
     key: u64,
@@ -207,6 +212,9 @@ impl Pair {
             ids: [0; ID_WORDS],
             seqs: [0; 4],
             series: [[(0, 0); 4]; 2],
+            ids_spelled: [Spelled::default(); 2],
+            seqs_spelled: [Spelled::default(); 2],
+            last_ids: [0; 2],
             excess: 0,
             reserved: Recent::default(),
             key,
@@ -262,8 +270,9 @@ impl Pair {
             whole: (message.data_len, message.data_sum()),
         };
         let Relation { is_repeat, is_changed, request } = self.relation(&exchange);
+        let is_spelled = self.spell(message);
         if is_repeat {
-            return false;
+            return is_spelled;
         }
         if self.recent.len() >= RECENT {
             self.recent.pop_front();
@@ -276,9 +285,9 @@ impl Pair {
         }
         self.tally.compared += u32::from(request.is_some());
         if request == Some(Request::Same) {
-            return false;
+            return is_spelled;
         }
-        let is_jump = request.is_none() && self.follow(message);
+        let is_jump = request.is_none() && self.follow(message) || is_spelled;
         let is_first = self.memory.is_empty();
         let novelty = self.memory.assess(&payload);
         let is_inner = inner::is_packet(&payload);
@@ -379,6 +388,23 @@ impl Pair {
         self.tally.backs += u32::from(is_back);
         self.estimated_bytes += if is_jump { 4 } else { u64::from(is_back) };
         is_jump || is_back
+    }
+
+    /// Adds an identifier, and a sequence number, of which two pingers in turn have two series, to those that may be letters.
+    fn spell(&mut self, message: &Message<'_>) -> bool {
+        let side = usize::from(message.is_reply());
+        let before = self.spelled();
+        if std::mem::replace(&mut self.last_ids[side], message.id) != message.id {
+            self.seqs_spelled[side].restart();
+        }
+        self.seqs_spelled[side].add(message.seq);
+        self.ids_spelled[side].add(message.id);
+        self.spelled() > before
+    }
+
+    /// Windows of identifiers or sequence numbers that are letters.
+    pub(super) fn spelled(&self) -> u32 {
+        self.ids_spelled.iter().chain(&self.seqs_spelled).map(|spelled| spelled.found).sum()
     }
 
     fn note(&mut self, payload: &Payload<'_>, novelty: &Novelty, is_first: bool) {

@@ -673,6 +673,23 @@ fn one_letter_a_ping_alerts_and_short_fills_and_counters_do_not() {
 }
 
 #[test]
+fn letters_in_identifiers_or_sequence_numbers_alert_and_two_pingers_in_turn_do_not() {
+    let text = b"the key is under the third stone on the left, and the door has no lock at all";
+    let echo =
+        |(i, letter): (u16, &u8)| (u64::from(i) * SECOND, u16::from(*letter), iputils(u64::from(i), 56));
+    let ids =
+        (0..).zip(text).map(echo).zip(1..).map(|((at, id, data), seq)| Sent::request(at, id, seq, data));
+    assert_alert("identifiers", &echoed(ids));
+    let seqs = (0..).zip(text).map(echo).map(|(at, seq, data)| Sent::request(at, 77, seq, data));
+    assert_alert("sequence numbers", &echoed(seqs));
+    let turns = (0..90_u16).map(|i| {
+        let at = u64::from(i) * SECOND;
+        Sent::request(at, 500 + i % 3, 30 + i / 3 + i % 3 * 20, iputils(at, 56))
+    });
+    assert_silent("three pingers", &echoed(turns));
+}
+
+#[test]
 fn base64_of_text_alerts_and_random_letters_do_not() {
     use base64::Engine as _;
     let coded = |data: &[u8]| base64::engine::general_purpose::STANDARD.encode(data).into_bytes();

@@ -77,7 +77,7 @@ pub(super) fn judge(
 }
 
 /// How many kinds of reasons there are.
-const REASONS: usize = 16;
+const REASONS: usize = 17;
 
 fn is_new(pair: &Pair, thresholds: &Thresholds) -> bool {
     pair.tally.new_payloads >= thresholds.new_payloads && pair.tally.new_bytes >= thresholds.new_bytes
@@ -125,6 +125,7 @@ fn reasons(pair: &Pair, limits: &Thresholds) -> [Reason; REASONS] {
         Reason::of("data_behind_quote", tally.error_bytes, limits.error_bytes, "bytes", 0.7)
             .only_if(tally.errors >= limits.errors),
         Reason::of("values_of_unused_fields", tally.reserved, limits.reserved, "values", 0.65),
+        Reason::of("windows_of_letters", pair.spelled(), 1, "windows", 0.65),
         Reason::of("id_seq_jumps", tally.jumps, limits.id_seq_jumps, "packets", 0.6).only_if(are_jumps_many),
         Reason::of("seq_steps_back", tally.backs, limits.seq_backs, "packets", 0.6).only_if(are_backs_many),
         Reason::of("small_changes", tally.small, limits.small_changes, "packets", 0.6)

@@ -25,6 +25,11 @@ fn mix(hash: u64, bytes: &[u8]) -> u64 {
 
 const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
 
+/// A digest of bytes.
+pub(super) fn digest(bytes: &[u8]) -> u64 {
+    mix(EMPTY, bytes)
+}
+
 /// Reads the extension headers behind the fixed header, as far as they were captured.
 pub(super) fn content(header: &[u8]) -> Content {
     let mut content = Content { layout: EMPTY, ..Content::default() };
@@ -56,6 +61,7 @@ impl Content {
 fn options(mut rest: &[u8], content: &mut Content) {
     const PAD1: u8 = 0;
     const PADN: u8 = 1;
+    const ROUTER_ALERT: u8 = 5;
     while let [kind, tail @ ..] = rest {
         content.layout = mix(content.layout, &[*kind]);
         if *kind == PAD1 {
@@ -66,6 +72,8 @@ fn options(mut rest: &[u8], content: &mut Content) {
         let data = tail.get(..usize::from(*length)).unwrap_or(tail);
         let is_free =
             if *kind == PADN { data.iter().any(|byte| *byte != 0) } else { !is_known(*kind, *length) };
+        // Values of router alert are assigned up to 69 (RFC 6398).
+        let is_free = is_free || (*kind == ROUTER_ALERT && data.first().is_some_and(|high| *high != 0));
         if is_free {
             content.add(data);
         }
@@ -125,6 +133,7 @@ mod tests {
     #[test]
     fn known_options_are_silent_and_unknown_or_misshapen_ones_are_not() {
         assert_eq!(of(0, &[58, 0, 5, 2, 0, 0, 1, 0]).free, None, "router alert of MLD");
+        assert!(of(0, &[58, 0, 5, 2, 9, 1, 1, 0]).free.is_some(), "a router alert that nobody assigned");
         assert!(of(60, &[58, 0, 0x1e, 4, 1, 2, 3, 4]).free.is_some());
         assert!(of(60, &[58, 0, 0x12, 3, 1, 2, 3, 0]).free.is_some(), "alternate marking has four bytes");
         assert!(of(43, &[58, 0, 253, 0, 1, 2, 3, 4]).free.is_some());

@@ -5,6 +5,7 @@
 //! zero, carries data if it changes ([`extensions`]).
 
 mod extensions;
+mod nothing;
 
 use inspector_common::head::reason;
 use inspector_common::parse::flag;
@@ -100,6 +101,8 @@ struct State {
     layouts: Alphabet,
     layout: u64,
     layout_switches: u32,
+    /// Hop limits of packets without anything in them.
+    hops: Alphabet,
     gates: [Gate; 5],
     last_ns: u64,
 }
@@ -148,7 +151,9 @@ impl Detector for Ipv6Header {
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let (head, key) = (&observation.head, observation.key());
         let has_extensions = head.meta.anomalies & 1 << Anomaly::Ipv6Extensions as u32 != 0;
-        if !key.is_ipv6() || !is_sound(head) || (head.meta.changed == 0 && !has_extensions) {
+        let is_nothing = nothing::is_nothing(head);
+        let is_telling = head.meta.changed != 0 || has_extensions || is_nothing;
+        if !key.is_ipv6() || !is_sound(head) || !is_telling {
             return;
         }
         let Some(state) = self.pairs.entry(Pair::of(key), Box::default) else { return };
@@ -157,6 +162,10 @@ impl Detector for Ipv6Header {
             let label = u64::from(head.meta.flow_label);
             let values = [head.meta.ttl.into(), head.meta.tos.into(), 0, label, 0, 0];
             state.switching.observe(head, changed(head), values);
+        }
+        if is_nothing {
+            findings.extend(state.nothing(head, key));
+            findings.extend(of_extensions(state, &self.thresholds, key));
         }
         if has_extensions {
             state.extensions(head.network());
