@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::copies::Copies;
 use crate::detect::{self, Detector, Settings};
 use crate::dissect;
 use crate::findings::{Deduper, Finding, Mute, Report, excerpt};
@@ -13,6 +14,7 @@ use crate::observation::{Event, Head, Observation};
 pub struct Engine {
     detectors: Vec<Box<dyn Detector>>,
     deduper: Deduper,
+    copies: Copies,
     findings: Vec<Finding>,
     now_ns: u64,
     ticked_ns: u64,
@@ -33,7 +35,8 @@ impl Engine {
     #[must_use]
     pub fn with(settings: &Settings, mutes: Vec<Mute>) -> Self {
         let (detectors, deduper) = (detect::with(settings), Deduper::default().muting(mutes));
-        Self { detectors, deduper, findings: Vec::new(), now_ns: 0, ticked_ns: 0, has_excerpts: true }
+        let copies = Copies::default();
+        Self { detectors, deduper, copies, findings: Vec::new(), now_ns: 0, ticked_ns: 0, has_excerpts: true }
     }
 
     /// The engine, whose reports have an excerpt of the packet that told, or have none.
@@ -49,13 +52,7 @@ impl Engine {
         match event {
             Event::Head(meta, bytes) => {
                 self.advance(meta.time_ns);
-                let head = Head::new(meta, bytes);
-                let observation = Observation { head, content: dissect::dissect(&head) };
-                self.each(|detector, findings| detector.observe(&observation, findings));
-                let has_excerpts = self.has_excerpts;
-                self.admit(&mut report, |finding| {
-                    has_excerpts.then(|| excerpt::of(finding, &observation)).flatten()
-                });
+                self.observe(Head::new(meta, bytes), &mut report);
             }
             Event::Flow(update) => self.each(|detector, findings| detector.flow(&update, findings)),
             Event::Series(series) => self.each(|detector, findings| detector.series(&series, findings)),
@@ -70,6 +67,18 @@ impl Engine {
     /// Gives what is to be reported now that nothing more will come.
     pub fn finish(&mut self, report: impl FnMut(Report)) {
         self.deduper.finish(self.now_ns).into_iter().for_each(report);
+    }
+
+    fn observe(&mut self, head: Head<'_>, report: &mut impl FnMut(Report)) {
+        let is_copy = self.copies.is_copy(&head);
+        let observation = Observation { head, content: dissect::dissect(&head) };
+        self.each(|detector, findings| {
+            if !is_copy || detector.sees_copies() {
+                detector.observe(&observation, findings);
+            }
+        });
+        let has_excerpts = self.has_excerpts;
+        self.admit(report, |finding| has_excerpts.then(|| excerpt::of(finding, &observation)).flatten());
     }
 
     /// Reports what is to be reported of what was found, each with an excerpt of the packet that told.
