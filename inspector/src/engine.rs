@@ -162,3 +162,58 @@ impl std::fmt::Debug for Engine {
         f.debug_struct("Engine").field("now_ns", &self.now_ns).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use bytemuck::Zeroable as _;
+    use inspector_common::HeadMeta;
+
+    use super::*;
+
+    /// Counts what it is shown.
+    struct Counter {
+        sees_copies: bool,
+        seen: Arc<AtomicU32>,
+    }
+
+    impl Detector for Counter {
+        fn name(&self) -> &'static str {
+            "counter"
+        }
+
+        fn sees_copies(&self) -> bool {
+            self.sees_copies
+        }
+
+        fn observe(&mut self, _: &Observation<'_>, _: &mut Vec<Finding>) {
+            self.seen.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn tick(&mut self, _: u64) {}
+
+        fn occupancy(&self) -> (usize, usize) {
+            (0, 0)
+        }
+    }
+
+    #[test]
+    fn second_copies_are_for_who_asks_for_them() {
+        let seen = [false, true].map(|sees_copies| {
+            let seen = Arc::new(AtomicU32::new(0));
+            let counter = Counter { sees_copies, seen: Arc::clone(&seen) };
+            let mut engine = Engine { detectors: vec![Box::new(counter)], ..Engine::new() };
+            for packet in 0..10u8 {
+                for copy in 0..2 {
+                    let time_ns = 1_000_000 * u64::from(packet) + 1 + copy;
+                    let meta = HeadMeta { time_ns, ip_id: packet.into(), ip_len: 60, ..HeadMeta::zeroed() };
+                    engine.take(Event::Head(&meta, &[packet; 60]), |_| {});
+                }
+            }
+            seen.load(Ordering::Relaxed)
+        });
+        assert_eq!(seen, [10, 20]);
+    }
+}

@@ -51,7 +51,8 @@ pub trait Detector: Send {
     /// Looks at one packet's head, which is no second copy of another unless it asks for them.
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>);
 
-    /// Whether it looks at second copies of packets ([`crate::copies`]) too, since they are in what flow records count.
+    /// Whether it looks at second copies of packets too: where they are in what flow records count, or tell how a
+    /// capture was made.
     fn sees_copies(&self) -> bool {
         false
     }
