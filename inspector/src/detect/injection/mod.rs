@@ -271,10 +271,6 @@ impl Detector for Injection {
         true
     }
 
-    fn sees_copies(&self) -> bool {
-        true
-    }
-
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         if let Content::Dns(message) = &observation.content {
             findings.extend(self.races.observe(observation, message));
