@@ -54,6 +54,11 @@ pub(crate) fn has_right_header(head: &Head<'_>) -> bool {
     header.len() >= 20 && header.get(10..12) != Some(&[0, 0]) && sum(&[header]) == 0xffff
 }
 
+/// Whether the checksum in a message without a pseudo-header, as ICMP's and IGMP's, is right.
+pub(crate) fn is_right_message(bytes: &[u8]) -> bool {
+    sum(&[bytes]) == 0xffff
+}
+
 /// Whether bytes behind the IPv4 header are a TCP segment, UDP datagram or ICMP message by their checksum, which is
 /// computed with this length.
 pub(crate) fn is_segment(key: &FlowKey, protocol: u8, length: u32, segment: &[u8]) -> bool {

@@ -285,7 +285,11 @@ impl Connection {
         if self.sides[this].payloads > 0 {
             return true;
         }
-        let is_at = |start: Option<u32>, at| start.is_none_or(|start| number(observation, at) == Some(start));
+        // The end of the other side's stream counts as a byte.
+        let is_at = |start: Option<u32>, at| {
+            let off = start.zip(number(observation, at)).map(|(start, number)| number.wrapping_sub(start));
+            start.is_none() || off == Some(0) || (at == 8 && off == Some(1))
+        };
         let is_answer = self.sides[other].payloads > 0;
         is_at(self.starts[this], 4) && (is_answer || is_at(self.starts[other], 8))
     }

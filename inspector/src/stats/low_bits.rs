@@ -6,6 +6,18 @@
 
 use std::ops::{AddAssign, SubAssign};
 
+/// A regression of what is above low bits on time and on these.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// Slope on the low bits.
+    pub slope: f64,
+    /// How far it is above −1, standard errors.
+    pub errors: f64,
+    /// Variance that is left, ticks squared: 4ᵏ/12 of a clock without its low bits, read at any times, and more where the
+    /// times have jitter.
+    pub variance: f64,
+}
+
 /// Sums of squares and products about lines through time, one line a clock (Frisch and Waugh, Econometrica 1, 1933): those of
 /// several clocks add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -47,16 +59,16 @@ impl LowBits {
         Self { freedom: n - 2.0, xx: xx - tx * tx / tt, xv: xv - tx * tv / tt, vv: vv - tv * tv / tt }
     }
 
-    /// The slope on the low bits, and how many standard errors it is above −1; `None` where these never change.
+    /// What the regression comes to; `None` where the low bits never change.
     #[must_use]
-    pub fn slope(&self) -> Option<(f64, f64)> {
+    pub fn fit(&self) -> Option<Fit> {
         if self.xx <= 0.0 || self.freedom <= 1.0 {
             return None;
         }
         let slope = self.xv / self.xx;
-        let left = (self.vv - slope * self.xv).max(0.0) / (self.freedom - 1.0);
-        let error = (left / self.xx).sqrt();
-        Some((slope, if error > 0.0 { (slope + 1.0) / error } else { 0.0 }))
+        let variance = (self.vv - slope * self.xv).max(0.0) / (self.freedom - 1.0);
+        let error = (variance / self.xx).sqrt();
+        Some(Fit { slope, errors: if error > 0.0 { (slope + 1.0) / error } else { 0.0 }, variance })
     }
 }
 
@@ -90,20 +102,20 @@ mod tests {
         assert!(
             (sums.xx - 0.8).abs() < 1e-12 && (sums.xv + 0.8).abs() < 1e-12 && (sums.vv - 0.8).abs() < 1e-12
         );
-        assert!((sums.slope().unwrap().0 + 1.0).abs() < 1e-12);
+        assert!((sums.fit().unwrap().slope + 1.0).abs() < 1e-12);
         // 0 1 1 2 3 at times 0 1 1 2 4: by the normal equations of v on 1, t and x, in fractions.
         let readings = [(0.0, 0), (1.0, 1), (1.0, 1), (2.0, 2), (4.0, 3)];
-        let (slope, errors) = LowBits::of(&readings, 1).slope().unwrap();
+        let Fit { slope, errors, .. } = LowBits::of(&readings, 1).fit().unwrap();
         assert!(
             (slope + 13.0 / 12.0).abs() < 1e-9 && (errors + 0.294_883_912_31).abs() < 1e-9,
             "{slope} {errors}"
         );
-        assert_eq!(LowBits::of(&[(0.0, 4), (1.0, 6), (2.0, 8), (3.0, 8)], 1).slope(), None, "always even");
-        assert_eq!(LowBits::of(&[], 1).slope(), None);
+        assert_eq!(LowBits::of(&[(0.0, 4), (1.0, 6), (2.0, 8), (3.0, 8)], 1).fit(), None, "always even");
+        assert_eq!(LowBits::of(&[], 1).fit(), None);
     }
 
     /// Readings of clocks of so many ticks a second at odd times; of the low bits what `write` makes of them.
-    fn clocks(rate: f64, bits: u32, write: impl Fn(u32, u32) -> u32) -> (f64, f64) {
+    fn clocks(rate: f64, bits: u32, write: impl Fn(u32, u32) -> u32) -> Fit {
         let mut state = 7_u32;
         let mut next = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -132,18 +144,21 @@ mod tests {
                 .collect();
             sums += LowBits::of(&readings, bits);
         }
-        sums.slope().unwrap()
+        sums.fit().unwrap()
     }
 
     #[test]
     fn clocks_that_tell_the_time_have_the_slope_and_overwritten_ones_have_none() {
         for bits in 1..=6 {
             for rate in [1000.0, 250.0, 100.0] {
-                let (slope, errors) = clocks(rate, bits, |reading, _| reading);
+                let Fit { slope, errors, .. } = clocks(rate, bits, |reading, _| reading);
                 assert!((slope + 1.0).abs() < 0.15 && errors.abs() < 4.0, "{bits} {rate}: {slope} {errors}");
                 let mask = (1 << bits) - 1;
-                let (slope, errors) = clocks(rate, bits, |reading, data| reading & !mask | data);
+                let Fit { slope, errors, variance } =
+                    clocks(rate, bits, |reading, data| reading & !mask | data);
                 assert!(slope.abs() < 0.3 && errors > 8.0, "{bits} {rate}: {slope} {errors}");
+                let expected = f64::from(1 << (2 * bits)) / 12.0;
+                assert!((0.7..1.4).contains(&(variance / expected)), "{bits} {rate}: {variance}");
             }
         }
     }

@@ -184,7 +184,11 @@ impl Conversation {
     /// bytes of the other side that were not seen.
     fn is_whole(&self, head: &Head<'_>, i: usize) -> bool {
         let has_data = |side: &Side| side.judged + side.short + side.inner > 0;
-        let is_at = |start: Option<u32>, at| start.is_none_or(|start| number(head, at) == Some(start));
+        // The end of the other side's stream counts as a byte.
+        let is_at = |start: Option<u32>, at| {
+            let off = start.zip(number(head, at)).map(|(start, number)| number.wrapping_sub(start));
+            start.is_none() || off == Some(0) || (at == 8 && off == Some(1))
+        };
         let [this, other] = if i == 0 { [0, 1] } else { [1, 0] };
         has_data(&self.sides[this])
             || (is_at(self.starts[this], 4) && (has_data(&self.sides[other]) || is_at(self.starts[other], 8)))

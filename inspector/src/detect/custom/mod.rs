@@ -10,6 +10,8 @@ mod conversation;
 pub(super) mod framing;
 mod inner;
 mod opening;
+mod orphans;
+mod protocols;
 mod raw;
 mod service;
 
@@ -20,6 +22,7 @@ use inspector_common::{Class, FlowKey};
 
 use self::conversation::{Conversation, Told, Verdict};
 use self::opening::Opening;
+use self::orphans::Orphans;
 use self::raw::Raw;
 use self::service::Service;
 use super::Detector;
@@ -57,10 +60,20 @@ static OPENING: Signature = Signature {
     id: 9_104_002,
     rev: 1,
     detector: NAME,
-    title: "Data in TCP SYNs without fast open",
+    title: "Data in TCP SYNs without fast open, or in segments that acknowledge nothing",
     pattern: "EN4.1 Reserved/Unused State/Value Modulation",
     attack: "T1095",
     hint: "Look at what sends these SYNs; no ordinary stack puts data there",
+};
+
+static ORPHANS: Signature = Signature {
+    id: 9_104_004,
+    rev: 1,
+    detector: NAME,
+    title: "Data in TCP segments that belong to no connection",
+    pattern: "EN4.1 Reserved/Unused State/Value Modulation",
+    attack: "T1095",
+    hint: "Look at what sends these segments; no ordinary stack sends data before a handshake",
 };
 
 static RAW: Signature = Signature {
@@ -102,6 +115,10 @@ pub struct Thresholds {
     pub opening_payloads: u32,
     /// Bytes of these.
     pub opening_bytes: u64,
+    /// Different data in first segments of flows from one host to one port of another, without a handshake, which are reset,
+    /// segments. Base rate: connections that a server has lost, as many as a client keeps in reserve, and these are opened
+    /// again.
+    pub orphans: u32,
     /// Packets of an unassigned IP protocol with different data between two hosts. Base rate: 0; a scan of
     /// protocols sends one or two packets of each, and no data.
     pub raw_packets: u32,
@@ -130,7 +147,8 @@ impl Default for Thresholds {
             inner_datagrams: 4,
             opening_payloads: 4,
             opening_bytes: 64,
-            raw_packets: 5,
+            orphans: 16,
+            raw_packets: 4,
             raw_packets_obscure: 20,
             raw_bytes: 128,
             idle_ns: 3600 * SECOND,
@@ -139,6 +157,8 @@ impl Default for Thresholds {
         }
     }
 }
+
+const TCP: u8 = 6;
 
 /// A host that may be in a peer-to-peer network.
 #[derive(Clone, Debug, Default)]
@@ -173,6 +193,7 @@ pub struct CustomProtocol {
     thresholds: Thresholds,
     flows: Table<Link, Conversation>,
     openings: Table<(Link, u16), Opening>,
+    orphans: Table<(Link, u16), Orphans>,
     raws: Table<Link, Raw>,
     services: Table<(Link, u16), Service>,
     /// Hosts that were seen in a peer-to-peer network.
@@ -186,6 +207,7 @@ impl CustomProtocol {
         Self {
             flows: Table::new(thresholds.flows),
             openings: Table::new(thresholds.pairs),
+            orphans: Table::new(thresholds.pairs),
             raws: Table::new(thresholds.pairs),
             services: Table::new(thresholds.flows / 8),
             peers: Table::new(thresholds.pairs),
@@ -202,10 +224,27 @@ impl CustomProtocol {
         }
     }
 
+    /// A segment that belongs to no connection, or a reset or data of one that may answer such.
+    fn orphan(&mut self, observation: &Observation<'_>) -> Option<Finding> {
+        let (head, key) = (&observation.head, observation.key());
+        if orphans::is_orphan(head)
+            && let Some(orphans) = self.orphans.entry((Link::hosts(key), key.dst_port), Orphans::default)
+        {
+            orphans.add(head, observation.payload());
+            return None;
+        }
+        if self.orphans.occupancy().0 == 0 {
+            return None;
+        }
+        let orphans = self.orphans.get(&(Link::hosts(key), key.src_port))?;
+        orphans.answer(head);
+        orphans.judge(head, &self.thresholds)
+    }
+
     fn conversation(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let head = &observation.head;
         let key = &head.meta.key;
-        if is_elsewhere(key) {
+        if is_elsewhere(key) && !is_stranger(observation) {
             return;
         }
         if is_peers_port(key.src_port) || is_peers_port(key.dst_port) {
@@ -251,6 +290,14 @@ impl CustomProtocol {
 /// Whether another detector looks after the flow's port: the web's are those of `http` and `tls`, and DNS has a class.
 fn is_elsewhere(key: &FlowKey) -> bool {
     [key.src_port, key.dst_port].iter().any(|port| matches!(port, 80 | 443))
+}
+
+/// Whether a datagram holds what no protocol of its port does, the web's included.
+fn is_stranger(observation: &Observation<'_>) -> bool {
+    observation.head.class() == Class::Udp
+        && observation
+            .payload()
+            .is_some_and(|payload| inner::is_stranger(payload.message.bytes, payload.message.len))
 }
 
 /// Whether a host of a key is in a peer-to-peer network.
@@ -352,7 +399,12 @@ impl Detector for CustomProtocol {
                     findings.extend(opening.judge(head, &self.thresholds));
                 }
             }
-            Class::Tcp | Class::Udp => self.conversation(observation, findings),
+            Class::Tcp | Class::Udp => {
+                if key.protocol == TCP {
+                    findings.extend(self.orphan(observation));
+                }
+                self.conversation(observation, findings);
+            }
             class if raw::is_raw(head, class) => {
                 if let Some(raw) = self.raws.entry(Link::hosts(key), || Raw::new(head)) {
                     raw.add(head);
@@ -374,6 +426,7 @@ impl Detector for CustomProtocol {
         let before = now_ns.saturating_sub(self.thresholds.idle_ns);
         self.flows.expire(before);
         self.openings.expire(before);
+        self.orphans.expire(before);
         self.raws.expire(before);
         self.services.expire(before);
         self.peers.expire(before);
@@ -383,6 +436,7 @@ impl Detector for CustomProtocol {
         let tables = [
             self.flows.occupancy(),
             self.openings.occupancy(),
+            self.orphans.occupancy(),
             self.raws.occupancy(),
             self.services.occupancy(),
             self.peers.occupancy(),

@@ -1,4 +1,5 @@
-//! Data in TCP SYNs. RFC 9293 allows it, stacks don't send it but for fast open (RFC 7413), which has an option.
+//! Data in TCP SYNs, and in segments that acknowledge nothing. RFC 9293 allows the former, but stacks don't send it but for
+//! fast open (RFC 7413), which has an option; the latter no connection has (§3.10.7.4).
 
 use inspector_common::Anomaly;
 use inspector_common::parse::flag;
@@ -18,12 +19,15 @@ pub(super) struct Opening {
     bytes: u64,
 }
 
-/// Whether a head is a SYN with data and without fast open's option.
+/// Whether a head is a SYN with data and without fast open's option, or a segment with data and without an acknowledgement.
 pub(super) fn has_data(head: &Head<'_>) -> bool {
-    head.meta.tcp_flags & (flag::SYN | flag::ACK) == flag::SYN
+    let is_begun = head.meta.tcp_flags & (flag::SYN | flag::ACK) == flag::SYN
         && head.meta.anomalies & (1 << Anomaly::TcpSynData as u32) != 0
-        && head.payload_len() > 0
-        && !has_fast_open(head)
+        && !has_fast_open(head);
+    let is_lost = head.meta.tcp_flags & (flag::SYN | flag::ACK) == 0
+        && head.meta.l4_header_len >= 20
+        && head.checks.has_right_segment == Some(true);
+    (is_begun || is_lost) && head.payload_len() > 0
 }
 
 /// Option 34, or the experimental one with fast open's identifier.
@@ -80,12 +84,12 @@ impl Opening {
             score: if severity == Severity::High { 0.9 } else { 0.7 },
             evidence: vec![
                 evidence(
-                    "different_syn_payloads",
+                    "different_payloads",
                     f64::from(self.novel),
                     f64::from(t.opening_payloads),
                     "packets",
                 ),
-                evidence("syn_payload_bytes", self.bytes as f64, t.opening_bytes as f64, "bytes"),
+                evidence("payload_bytes", self.bytes as f64, t.opening_bytes as f64, "bytes"),
             ],
             estimated_bytes: self.bytes,
             traffic: self.traffic,

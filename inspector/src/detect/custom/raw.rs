@@ -2,57 +2,41 @@
 
 use inspector_common::{Class, FlowKey};
 
+use super::protocols::{Fit, fit};
 use super::{RAW, Thresholds};
 use crate::detect::novelty::Recent;
 use crate::detect::table::Entry;
 use crate::findings::{Evidence, Finding, Severity, Subject, Traffic};
 use crate::observation::Head;
 
-/// How well a packet fits the number of its protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fit {
-    /// It has the header that the protocol's standard asks for.
-    Fits,
-    /// The number is assigned, to something that is hardly used and not known here.
-    Unknown,
-    /// The number is unassigned or for experiments, or the header contradicts the protocol.
-    Not,
-}
+/// ESP. All that it has in clear are an index that all packets of an association share, and a number that counts from 1.
+const ESP: u8 = 50;
 
-/// Holds a packet's first bytes against its protocol: the IANA registry of protocol numbers, and the version or
-/// type that the standards of those in use begin with.
-fn fit(protocol: u8, bytes: &[u8]) -> Fit {
-    let begins = |is_so: bool| if is_so { Fit::Fits } else { Fit::Not };
-    let first = bytes.first().copied().unwrap_or_default();
-    match protocol {
-        // In this order: EGP and OSPF; IGRP; DCCP, IPComp, PGM, L2TP, SCTP, UDP-Lite, MPLS, HIP and Shim6;
-        // RSVP; EIGRP; EtherIP; PIM; VRRP and CARP; IS-IS. 141, 143 and 144 wrap ESP and Ethernet.
-        8 | 89 => begins(matches!(first, 2 | 3)),
-        9 => begins(first >> 4 <= 2),
-        33 | 108 | 113 | 115 | 132 | 136 | 137 | 139..=141 | 143 | 144 => Fit::Fits,
-        // Encapsulations that say in their first bytes what they carry: minimal encapsulation (RFC 2004), AX.25
-        // (call signs shifted by a bit), KA9Q's IP in IP.
-        55 if matches!(bytes, [_, 0 | 0x80, ..]) => Fit::Fits,
-        93 if bytes.iter().take(6).all(|byte| byte & 1 == 0) => Fit::Fits,
-        94 if first >> 4 == 4 => Fit::Fits,
-        46 => begins(first >> 4 == 1),
-        88 => begins(first <= 3),
-        97 => begins(first >> 4 <= 4),
-        103 => begins(matches!(first >> 4, 1 | 2)),
-        112 => begins(matches!(first >> 4, 2 | 3)),
-        124 => begins(matches!(first, 0x83 | 0x82)),
-        147..=255 => Fit::Not,
-        _ => Fit::Unknown,
-    }
-}
-
-/// Whether a head is a packet of a protocol that nothing else looks after.
+/// Whether a head is a packet of a protocol that nothing else looks after, and no part of one. Encapsulations that say what
+/// they carry are opened, and what is in them is looked at instead.
 pub(super) fn is_raw(head: &Head<'_>, class: Class) -> bool {
     const NO_NEXT_HEADER: u8 = 59;
     let is_extension =
         head.meta.key.is_ipv6() && matches!(head.meta.key.protocol, 0 | 43 | 44 | 60 | 135 | NO_NEXT_HEADER);
-    class == Class::OtherIp && head.meta.key.flags & FlowKey::FRAGMENT == 0 && !is_extension
+    let is_known = matches!(
+        class,
+        Class::OtherIp
+            | Class::Igmp
+            | Class::Sctp
+            | Class::Gre
+            | Class::IpInIp
+            | Class::L2tp
+            | Class::Esp
+            | Class::Ah
+    );
+    is_known
+        && head.meta.key.flags & FlowKey::FRAGMENT == 0
+        && !is_extension
+        && head.meta.ip_fragment & MORE_FRAGMENTS == 0
 }
+
+/// The flag of IPv4 and the bit of IPv6's fragment header that more fragments follow.
+const MORE_FRAGMENTS: u16 = 0x2000;
 
 /// Packets of one protocol between two hosts.
 #[derive(Clone, Debug)]
@@ -65,6 +49,8 @@ pub(super) struct Raw {
     unknown: u32,
     bytes: u64,
     fitting: u32,
+    /// The sides and indices of ESP's associations.
+    associations: Recent,
 }
 
 impl Raw {
@@ -77,6 +63,7 @@ impl Raw {
             unknown: 0,
             bytes: 0,
             fitting: 0,
+            associations: Recent::default(),
         }
     }
 
@@ -84,7 +71,7 @@ impl Raw {
         let is_forward = head.meta.key.src == self.key.src;
         self.traffic.add(is_forward, head.meta.wire_len, head.meta.time_ns);
         let bytes = head.segment();
-        let counter = match fit(self.key.protocol, bytes) {
+        let counter = match self.fit(head, is_forward) {
             Fit::Fits => {
                 self.fitting = self.fitting.saturating_add(1);
                 return;
@@ -96,6 +83,16 @@ impl Raw {
             *counter = counter.saturating_add(1);
             self.bytes += u64::from(head.meta.l4_len());
         }
+    }
+
+    fn fit(&mut self, head: &Head<'_>, is_forward: bool) -> Fit {
+        if self.key.protocol != ESP {
+            return fit(self.key.protocol, head);
+        }
+        let Some([index @ .., number, _, _, _]) = head.segment().first_chunk::<8>() else { return Fit::Not };
+        let association = [u8::from(is_forward), index[0], index[1], index[2], index[3]];
+        // Nobody sends 16 million packets before he uses an index a second time.
+        if self.associations.is_new(&association) && *number != 0 { Fit::Not } else { Fit::Fits }
     }
 
     pub(super) fn judge(&self, head: &Head<'_>, t: &Thresholds) -> Option<Finding> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::detect::wire::{CLIENT, SERVER, SYN, Wire, identified, ipv4, noise};
+use crate::detect::wire::{ACK, CLIENT, SERVER, SYN, Wire, identified, ipv4, noise};
 
 fn wire() -> Wire<CustomProtocol> {
     Wire::new(CustomProtocol::new(Thresholds::default()))
@@ -117,6 +117,16 @@ fn the_first_fragment_of_a_datagram_counts_for_all_of_it() {
 }
 
 #[test]
+fn datagrams_inside_udp_on_the_port_of_quic_are_alerts() {
+    let mut wire = wire();
+    for i in 0..12 {
+        let inner = ipv4([10, 0, 0, 1], [10, 0, 0, 2], 1, &noise(i + 1, 60));
+        wire.udp(i % 2 == 0, 40_000, 443, &[&[0, 0, 8, 0][..], &inner].concat());
+    }
+    assert_eq!(wire.severity(), Some(Severity::Medium));
+}
+
+#[test]
 fn datagrams_and_ssh_inside_udp_are_alerts() {
     let mut wire = wire();
     for i in 0..12 {
@@ -147,6 +157,32 @@ fn data_in_syns_alerts_but_scans_and_fast_open_do_not() {
         wire.ip(CLIENT, SERVER, 6, &segment);
     }
     assert!(wire.findings.is_empty());
+}
+
+#[test]
+fn data_out_of_connections_alerts() {
+    const RST: u8 = 4;
+    for flags in [0, 1, 0x29] {
+        let mut wire = wire();
+        for i in 0..6 {
+            wire.tcp(true, [2000 + i, 80], flags, 1, &noise(u64::from(i) + 1, 40));
+        }
+        assert_eq!(wire.severity(), Some(Severity::Medium), "{flags}");
+    }
+    let lost = |count: u16, answer: &dyn Fn(&mut Wire<CustomProtocol>, u16)| {
+        let mut wire = wire();
+        for i in 0..count {
+            wire.tcp(true, [2000 + i, 4444], ACK, 1, &noise(u64::from(i) + 1, 40));
+            answer(&mut wire, 2000 + i);
+        }
+        wire.alerts()
+    };
+    let reset = |wire: &mut Wire<CustomProtocol>, port| wire.tcp(false, [port, 4444], RST, 1, &[]);
+    assert!(lost(24, &reset) > 0);
+    // Connections that a server has lost, and those that began before the capture.
+    assert_eq!(lost(8, &reset), 0);
+    assert_eq!(lost(200, &|wire, port| wire.tcp(false, [port, 4444], ACK, 1, &noise(9, 40))), 0);
+    assert_eq!(lost(200, &|_, _| ()), 0);
 }
 
 #[test]
@@ -182,6 +218,72 @@ fn unassigned_protocols_with_data_alert_and_known_ones_do_not() {
         wire.ip(CLIENT, SERVER, 89, &[vec![0x99], noise(i + 1, 43)].concat());
     }
     assert_eq!(wire.severity(), Some(Severity::Medium));
+}
+
+#[test]
+fn data_under_the_number_of_a_known_protocol_alerts_without_its_header() {
+    for protocol in [2, 4, 33, 41, 47, 50, 51, 108, 132, 136] {
+        let mut wire = wire();
+        for i in 0..24 {
+            wire.ip(CLIENT, SERVER, protocol, &noise(i + 1, 100));
+        }
+        assert!(wire.severity() >= Some(Severity::Medium), "{protocol}");
+    }
+    for protocol in [2, 33, 47, 50, 51, 108, 132, 136] {
+        let mut wire = wire();
+        let text = b"lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam nonumy eirmod tempor invidunt";
+        for at in 0..24 {
+            wire.ip(CLIENT, SERVER, protocol, &text[at..at + 60]);
+        }
+        assert!(wire.severity() >= Some(Severity::Medium), "text in {protocol}");
+    }
+}
+
+#[test]
+fn known_protocols_with_their_headers_are_silent() {
+    let mut wire = wire();
+    for i in 0..40_u8 {
+        let data = noise(u64::from(i) + 1, 60);
+        // A report of version 2 with its checksum, and a query that is padded.
+        let report = [0x16, 0, 0, 0, 224, 0, 0, i];
+        wire.ip(CLIENT, [224, 0, 0, i], 2, &with_checksum(&report));
+        wire.ip(CLIENT, [224, 0, 0, 1], 2, &with_checksum(&[0x11, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, i]));
+        let sctp = [&[11, 89, 11, 89, 1, 2, 3, 4, 0, 0, 0, 0, 0, 3, 0, 60][..], &data[..56]].concat();
+        let dccp = [&[1, 1, 2, 2, 4, 0, 9, 9, 0x07, 0, 0, i][..], &data].concat();
+        let lite = [&[1, 1, 2, 2, 0, 8, 9, i][..], &data].concat();
+        let esp = [&[0x9a, 1, 2, 3, 0, 0, 0, i][..], &data].concat();
+        let ah = [&[6, 4, 0, 0, 0x9a, 1, 2, 3, 0, 0, 0, i][..], &data].concat();
+        let ipcomp = [&[6, 0, 0x9a, i][..], &data].concat();
+        let erspan = [&[0x10, 0, 0x88, 0xbe, 0, 0, 0, i][..], &data].concat();
+        let pptp = [&[0x30, 0x81, 0x88, 0x0b, 0, 4, 0, i][..], &data].concat();
+        let packets = [
+            (132, sctp),
+            (33, dccp),
+            (136, lite),
+            (50, esp),
+            (51, ah),
+            (108, ipcomp),
+            (47, erspan),
+            (47, pptp),
+        ];
+        for (protocol, packet) in packets {
+            wire.ip(CLIENT, SERVER, protocol, &packet);
+        }
+    }
+    // New keys each few packets, whose numbers begin anew.
+    for i in 0..40_u8 {
+        wire.ip(CLIENT, SERVER, 50, &[&[i, 1, 2, 3, 0, 0, 0, i % 3][..], &noise(77, 60)].concat());
+    }
+    assert_eq!(wire.findings, []);
+}
+
+/// The message with the checksum that goes to its third and fourth byte.
+fn with_checksum(message: &[u8]) -> Vec<u8> {
+    let sum: u32 = message.chunks(2).map(|word| u32::from(word[0]) << 8 | u32::from(word[1])).sum();
+    let checksum = !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+    let mut message = message.to_vec();
+    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+    message
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use inspector_common::FlowKey;
 
 use super::account::SLOW_SECONDS;
+use super::fields::Fields;
 use super::judge::whole;
-use super::odd::Cookies;
+use super::odd::{self, Cookies};
 use super::seen::{Seen, hash, mix};
 use super::thresholds::Thresholds;
 use crate::detect::table::Entry;
-use crate::dissect::dns::EdnsOption;
-use crate::dissect::protocol::{self, Message};
+use crate::dissect::dns::{EdnsOption, Message};
+use crate::dissect::protocol;
 use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 
 /// Not DNS on port 53.
@@ -36,6 +37,8 @@ pub(super) static EDNS: Signature = Signature {
 
 /// Alien packets further apart than this are not one channel, ns.
 const PAUSE_NS: u64 = 900_000_000_000;
+/// Bytes that a class or type counts for that nobody assigned: 32 of them tell.
+const IMPOSSIBLE: f64 = 8.0;
 /// A protocol that says what it is says so in its first packets.
 const GREETINGS: u32 = 4;
 const TCP: u8 = 6;
@@ -61,6 +64,7 @@ pub(super) struct Pair {
     option_bytes: f64,
     options_ns: u64,
     cookies: Cookies,
+    fields: Fields,
     reported: Option<(Severity, u64)>,
 }
 
@@ -82,6 +86,7 @@ impl Pair {
             option_bytes: 0.0,
             options_ns: 0,
             cookies: Cookies::default(),
+            fields: Fields::default(),
             reported: None,
         }
     }
@@ -111,7 +116,8 @@ impl Pair {
         self.residues |= 1 << (len & 15);
         if self.declared.is_none() && self.alien[0].saturating_add(self.alien[1]) <= GREETINGS {
             // By its bytes alone; lines of text are what many tunnels send.
-            let message = Message { bytes: payload, len, is_tcp: self.key.protocol == TCP, ports: [0; 2] };
+            let message =
+                protocol::Message { bytes: payload, len, is_tcp: self.key.protocol == TCP, ports: [0; 2] };
             let protocol = protocol::recognise(&message).filter(|protocol| protocol.name != "text");
             self.declared = protocol.map(|protocol| protocol.name);
         }
@@ -180,7 +186,9 @@ impl Pair {
         self.options += 1.0;
         if seen.insert(hash(mix(scope, u64::from(option.code)), option.data)) {
             self.new_options += 1.0;
-            self.option_bytes += option.data.len() as f64;
+            // Each of what nobody assigned says as much as several bytes where there may be some.
+            let is_impossible = matches!(option.code, odd::CLASS | odd::TYPE);
+            self.option_bytes += if is_impossible { IMPOSSIBLE } else { option.data.len() as f64 };
         }
     }
 
@@ -203,6 +211,19 @@ impl Pair {
         ];
         let decisive = ("option_bytes", self.option_bytes, t.edns_bytes, "bytes");
         Some(self.finding(&EDNS, severity, decisive, &context, bytes))
+    }
+
+    /// Adds a query's header, and judges all of them.
+    pub(super) fn judge_fields(&mut self, message: &Message<'_>) -> Option<Finding> {
+        self.fields.add(message);
+        let (name, value, threshold) = self.fields.carrier()?;
+        let bytes = u64::from(value);
+        if self.reported.is_some_and(|(_, then)| bytes < then.saturating_mul(2)) {
+            return None;
+        }
+        self.reported = Some((Severity::Medium, bytes));
+        let decisive = (name, f64::from(value), f64::from(threshold), "queries");
+        Some(self.finding(&EDNS, Severity::Medium, decisive, &[], bytes))
     }
 
     fn finding(

@@ -12,6 +12,7 @@ mod answer;
 mod benign;
 mod client;
 mod elsewhere;
+mod fields;
 mod judge;
 mod odd;
 mod question;
@@ -278,6 +279,9 @@ impl DnsVolume {
         }
         if any {
             findings.extend(pair.judge_options(&self.thresholds));
+        }
+        if key.protocol == UDP && !message.is_response() {
+            findings.extend(pair.judge_fields(message));
         }
     }
 

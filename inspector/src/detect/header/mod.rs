@@ -1,9 +1,11 @@
 //! What the detectors of header fields share: who sends to whom, alphabets, switching fields, findings.
 
 mod alphabet;
+mod spelled;
 mod switching;
 
 pub(super) use alphabet::Alphabet;
+pub(super) use spelled::{Spelled, is_letters};
 pub(super) use switching::{Counts, Flows, Switching, field};
 
 use inspector_common::FlowKey;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use inspector_common::head::reason;
-use inspector_common::parse::flag::{RST, SYN};
+use inspector_common::parse::flag::{ACK, RST, SYN};
 use inspector_common::{FlowKey, FlowRecord};
 
 use super::Alphabet;
@@ -23,6 +23,10 @@ pub(in crate::detect) mod field {
 
 /// Packets whose bytes are remembered, to know a second copy of them.
 const RECENT: usize = 16;
+
+/// A copy is no later than this, nanoseconds: two taps see a packet within a network's delay. Programs with raw sockets
+/// send packets that are equal but for the field that carries data.
+const COPY_NS: u64 = 100_000_000;
 
 /// Bytes of a segment that stand for it: heads of two copies may be of different lengths.
 const MARK_LEN: usize = 64;
@@ -138,6 +142,8 @@ pub(in crate::detect) struct Switches {
     /// Switches in packets that open or reset a connection, which firewalls and load balancers send in a host's name,
     /// and in segments that are sent again, for which Linux takes a new flow label.
     others: u32,
+    /// Of these the ones in SYNs. Where nearly all switches are, no firewall sends them: what it opens has packets of the host.
+    opens: u32,
     /// Least and greatest lengths of the datagrams with each value, bytes.
     lengths: BTreeMap<u64, (u32, u32)>,
 }
@@ -152,6 +158,11 @@ impl Switches {
             let (least, greatest) = self.lengths.entry(value).or_insert((len, len));
             (*least, *greatest) = (len.min(*least), len.max(*greatest));
         }
+    }
+
+    /// Switches in packets that are another's.
+    const fn foreign(&self) -> u32 {
+        if self.opens * 10 >= self.values.total() * 9 { 0 } else { self.others }
     }
 
     /// Whether the length of a packet says which value it has: routers mark acknowledgements (DSCP), or clear "don't
@@ -171,7 +182,8 @@ pub(in crate::detect) struct Switching {
     pub(in crate::detect) fields: [Switches; field::COUNT],
     /// Switches of all fields.
     count: u32,
-    recent: [u64; RECENT],
+    /// Marks of the last packets, and when these came.
+    recent: [(u64, u64); RECENT],
     written: usize,
 }
 
@@ -191,15 +203,19 @@ impl Switching {
     /// Notes the values of a packet in which `changed` fields changed, bits by their numbers.
     pub(in crate::detect) fn observe(&mut self, head: &Head<'_>, changed: u8, values: [u64; field::COUNT]) {
         let mark = mark(head);
-        let is_copy = self.recent.contains(&mark);
+        let time_ns = head.meta.time_ns;
+        let is_copy =
+            self.recent.iter().any(|(copy, then)| *copy == mark && time_ns.abs_diff(*then) <= COPY_NS);
+        let is_open = head.meta.tcp_flags & (SYN | ACK | RST) == SYN;
         let is_other = head.meta.tcp_flags & (SYN | RST) != 0 || head.has_reason(reason::OVERLAP);
-        self.recent[self.written % RECENT] = mark;
+        self.recent[self.written % RECENT] = (mark, time_ns);
         self.written += 1;
         for (number, field) in self.fields.iter_mut().enumerate() {
             if changed & 1 << number != 0 {
                 field.add(values[number], head.meta.ip_len);
                 field.copies += u32::from(is_copy);
                 field.others += u32::from(is_other);
+                field.opens += u32::from(is_open);
             }
         }
     }
@@ -220,7 +236,7 @@ impl Switching {
     pub(in crate::detect) fn share(&self, number: usize, min_count: u32, min_share: f64) -> Option<f64> {
         let field = &self.fields[number];
         let share = self.rate(number);
-        let is_copied = field.copies * 5 > field.values.total() || field.others * 3 > field.values.total();
+        let is_copied = field.copies * 5 > field.values.total() || field.foreign() * 3 > field.values.total();
         let are_sound =
             field.values.total() >= min_count && field.values.total().max(200) * 2 >= field.count.min(400);
         // One value only: the packets with the other one were not to be believed.

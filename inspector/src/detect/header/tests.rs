@@ -453,6 +453,119 @@ fn ordinary_tcp_is_silent() {
     );
 }
 
+/// SYNs of a program with a raw socket: one port, no options, all numbers zero, but for what carries data.
+fn syn(number: u32, change: impl FnOnce(&mut Segment)) -> Segment {
+    let mut segment = Segment { seq: 0, ack: 0, flags: 2, window: 8192, ..Segment::new(number) };
+    (segment.port, segment.options, segment.payload) = (20, Vec::new(), Vec::new());
+    change(&mut segment);
+    segment
+}
+
+const TEXT: &[u8] = b"the key is under the third stone on the left hand";
+
+fn letter(number: u32) -> u8 {
+    TEXT[usize::try_from(number).unwrap() % TEXT.len()]
+}
+
+#[test]
+fn fields_of_lone_syns_that_carry_data_are_found() {
+    let all = |change: &dyn Fn(u32, &mut Segment)| {
+        frames(40, |n| tcp(0, 1, 64, &syn(n, |segment| change(n, segment))))
+    };
+    found("tcp-header", "sequence", &all(&|n, it| it.seq = letter(n).into()));
+    found("tcp-header", "window", &all(&|n, it| it.window = half(n)));
+    found(
+        "tcp-header",
+        "letters in acknowledgements",
+        &all(&|n, it| {
+            it.ack = u32::from_be_bytes([letter(n), letter(n + 1), letter(n + 2), letter(n + 3)]);
+        }),
+    );
+    found("tcp-header", "flags", &all(&|n, it| it.flags = letter(n) | byte(n) & 63));
+    let options = |n: u32, list: Vec<u8>| {
+        frames(n, |n| {
+            tcp(
+                0,
+                1,
+                64,
+                &syn(n, |it| {
+                    it.options =
+                        list.iter().map(|value| if *value == 0xdd { letter(n) } else { *value }).collect();
+                    it.options[3] = if list[0] == 2 { byte(n) } else { it.options[3] };
+                }),
+            )
+        })
+    };
+    found("tcp-header", "segment size", &options(40, vec![2, 4, 0xdd, 0]));
+    found("tcp-header", "no option", &options(40, vec![200, 4, 0xdd, 0xdd]));
+    found("tcp-header", "echo", &options(40, vec![1, 1, 8, 10, 0, 0, 0, 9, 0xdd, 1, 2, 3]));
+    found("ip-header", "TTL", &frames(60, |n| tcp(0, 1, letter(n), &syn(n, |it| it.seq = noise(n)))));
+    found("ip-header", "TOS", &frames(60, |n| tcp(letter(n) & 0xfc, 1, 64, &syn(n, |it| it.seq = noise(n)))));
+    found(
+        "ip-header",
+        "letters in identifications",
+        &frames(30, |n| tcp(0, letter(n).into(), 64, &syn(n, |_| ()))),
+    );
+    let pair = |n: u32| u32::from(letter(2 * n)) << 8 | u32::from(letter(2 * n + 1));
+    found(
+        "ip-header",
+        "two letters",
+        &frames(24, |n| tcp(0, pair(n), 64, &syn(n, |it| it.port = 2000 + u16::from(byte(n))))),
+    );
+}
+
+#[test]
+fn syns_of_stacks_and_scanners_are_silent() {
+    let stack = |n: u32, it: &mut Segment| {
+        it.port = 30_000 + u16::try_from(n).unwrap();
+        it.seq = noise(n);
+        it.options = vec![2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
+    };
+    silent("Linux", &frames(100, |n| tcp(0, noise(n) & 0xffff, 64, &syn(n, |it| stack(n, it)))));
+    // Many hosts behind one address.
+    let windows = [64_240, 65_535, 29_200, 8192, 5840, 14_600, 65_160, 62_727];
+    silent(
+        "a gateway",
+        &frames(200, |n| {
+            tcp(
+                0,
+                noise(n) & 0xffff,
+                63,
+                &syn(n, |it| {
+                    stack(n, it);
+                    it.window = windows[usize::from(byte(n)) % windows.len()];
+                    it.options[3] = [180, 120, 172][usize::from(byte(n + 7)) % 3];
+                }),
+            )
+        }),
+    );
+    let probes = [0x29, 0x2b, 0x02, 0x12, 0x03, 0x07];
+    let sizes = [1, 63, 4, 4, 16, 512, 3, 256, 31_337];
+    silent(
+        "a scanner",
+        &frames(60, |n| {
+            tcp(
+                0,
+                noise(n) & 0xffff,
+                50,
+                &syn(n, |it| {
+                    it.port = 40_000 + u16::try_from(n).unwrap();
+                    it.seq = noise(n);
+                    it.flags = probes[usize::try_from(n).unwrap() % 3];
+                    it.window = sizes[usize::try_from(n).unwrap() % sizes.len()];
+                }),
+            )
+        }),
+    );
+    // A small stack that counts its connections.
+    silent(
+        "a controller",
+        &frames(60, |n| {
+            tcp(0, n, 64, &syn(n, |it| (it.seq, it.port) = (n * 64, 1024 + u16::try_from(n).unwrap())))
+        }),
+    );
+}
+
 #[test]
 fn data_below_ip_is_found_and_stale_padding_is_not() {
     let short = |n: u32, padding: &[u8]| {
@@ -484,6 +597,16 @@ fn data_below_ip_is_found_and_stale_padding_is_not() {
     };
     found("link-padding", "ARP", &arp(&|n| [data(n), data(n + 100), data(n + 200)].concat()));
     silent("ARP with zeros", &arp(&|_| vec![0; 18]));
+    let asked = |target: &dyn Fn(u32) -> Vec<u8>| {
+        frames(40, |n| {
+            let [.., last] = n.to_be_bytes();
+            let request = [0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 10, 0, 0, 1];
+            [&ETHERNET[..], &[8, 6], &request, &target(n), &[10, 0, 0, last], &[0; 18]].concat()
+        })
+    };
+    found("link-padding", "ARP's target", &asked(&|n| [data(n), data(n + 100)].concat()[..6].to_vec()));
+    silent("checks of neighbours", &asked(&|n| [&[2, 0x16, 0x3e][..], &n.to_be_bytes()[1..]].concat()));
+    silent("open requests", &asked(&|n| if n % 2 == 0 { vec![0xff; 6] } else { vec![0; 6] }));
     let tagged = |n: u32, priority: u8| {
         let frame = tcp(0, n, 64, &Segment::new(n));
         [&frame[..12], &[0x81, 0, priority << 5, 100], &frame[12..]].concat()

@@ -16,7 +16,7 @@ const LEAST_BODY: usize = 48;
 /// A tally is halved when it has this many messages, so that what begins late shows too.
 const WINDOW: u32 = 64;
 /// Bytes of data in a User-Agent from which it names no program; identifiers of devices have up to 20.
-const OPAQUE_AGENT: u32 = 24;
+const OPAQUE_AGENT: u32 = 22;
 /// Cookies that a response may leave to be returned.
 const PENDING: usize = 4;
 
@@ -55,10 +55,11 @@ pub(super) enum Carrier {
     Etag,
     Path,
     Body,
+    Names,
 }
 
 impl Carrier {
-    pub(super) const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 8;
     pub(super) const ALL: [Self; Self::COUNT] = [
         Self::Cookie,
         Self::SetCookie,
@@ -67,6 +68,7 @@ impl Carrier {
         Self::Etag,
         Self::Path,
         Self::Body,
+        Self::Names,
     ];
 }
 
@@ -181,6 +183,7 @@ impl Account {
         self.ciphertexts += u32::from(is_ciphertext(message));
         self.add_cookies(message, is_first);
         self.add_request_headers(message, t);
+        self.add_names(message);
         let validator = message.field(b"if-none-match").map(|value| {
             // Remembered as a whole, as it is in the response.
             let is_new = self.remember(hash::of_bytes(&[opaque_tag(value)]));
@@ -237,6 +240,24 @@ impl Account {
         self.pending = [(0, 0); PENDING];
     }
 
+    /// Adds the names of a request's fields. A program spells them one way, and has one order for the same ones, or a few.
+    fn add_names(&mut self, message: &Message<'_>) {
+        if !message.is_complete() {
+            return;
+        }
+        // FNV-1a: of a name, of names in whatever order, and of names as they are.
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let (mut set, mut list) = (0_u64, 0xcbf2_9ce4_8422_2325_u64);
+        for (name, _) in message.fields() {
+            let folded = name.iter().map(u8::to_ascii_lowercase).fold(0xcbf2_9ce4_8422_2325, step);
+            set = set.wrapping_add(folded);
+            list = name.iter().copied().chain([b'\n']).fold(list, step);
+        }
+        let is_other = self.remember(list ^ set.rotate_left(32));
+        let is_known = !self.remember(set);
+        self.tally(Carrier::Names, u32::from(is_other && is_known));
+    }
+
     fn add_request_headers(&mut self, message: &Message<'_>, t: &Thresholds) {
         let mut bytes = 0_u32;
         for (name, value) in message.fields() {
@@ -245,11 +266,20 @@ impl Account {
             let is_basic = value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "));
             // Browsers can't send a token with a WebSocket but as a protocol.
             let is_token = value.windows(3).any(|part| part == b"eyJ");
+            let is_agent = name.eq_ignore_ascii_case(b"user-agent");
+            let is_own_page = name.eq_ignore_ascii_case(b"referer");
+            if is_own_page {
+                let carried = self.fresh(own_path(value, message), Place::Path);
+                bytes = bytes.saturating_add(if carried < t.opaque_path_bytes { 0 } else { carried });
+                continue;
+            }
             if value.len() < 40 || (is_opaque && !is_basic) || is_token {
                 continue;
             }
-            let carried = self.fresh(value, Place::Field);
-            if carried >= t.opaque_header_bytes && !is_hash(value) {
+            let carried = self.fresh(value, Place::Cookie);
+            // Neither a program's name nor a user's changes.
+            let least = if is_agent || is_basic { t.opaque_name_bytes } else { t.opaque_header_bytes };
+            if carried >= least && !is_hash(value) {
                 bytes = bytes.saturating_add(carried);
             }
         }
@@ -263,18 +293,19 @@ impl Account {
             let bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
             self.tally(Carrier::Body, if is_ciphertext(message) { bytes } else { 0 });
         }
-        let etag = message.field(b"etag");
-        if let Some(etag) = etag {
+        let mut is_new_tag = false;
+        if let Some(etag) = message.field(b"etag") {
             let mut bytes = 0_u32;
             token::each(etag, Place::Field, |token| bytes = bytes.saturating_add(token.bytes));
-            let is_new = self.remember(hash::of_bytes(&[opaque_tag(etag)]));
+            is_new_tag = self.remember(hash::of_bytes(&[opaque_tag(etag)]));
             self.tally(
                 Carrier::Etag,
-                if is_new && bytes >= t.etag_bytes && !is_hash(etag) { bytes } else { 0 },
+                if is_new_tag && bytes >= t.etag_bytes && !is_hash(etag) { bytes } else { 0 },
             );
         }
         if let Some(bytes) = asked.validator {
-            let is_alien = status == 200 && etag.is_none() && message.is_complete();
+            // With the same tag as ever, the server has not given that one since.
+            let is_alien = status == 200 && !is_new_tag && message.is_complete();
             self.tally(Carrier::Validator, if is_alien { bytes } else { 0 });
         }
         if asked.path > 0 {
@@ -299,6 +330,13 @@ impl Account {
             self.pending = pending;
         }
     }
+}
+
+/// The path of a page of the site itself that a Referer names, which the client must have asked for before; empty for others.
+fn own_path<'a>(referer: &'a [u8], message: &Message<'_>) -> &'a [u8] {
+    let host = message.field(b"host").filter(|host| !host.is_empty());
+    let place = referer.strip_prefix(b"http://").zip(host).and_then(|(rest, host)| rest.strip_prefix(host));
+    place.unwrap_or_default().split(|byte| *byte == b'?').next().unwrap_or_default()
 }
 
 /// An entity tag without what makes it weak.
@@ -383,7 +421,7 @@ pub(super) fn site(message: &Message<'_>) -> u64 {
     let [host, mut agent] = [&b"host"[..], b"user-agent"].map(|name| message.field(name).unwrap_or_default());
     // A program whose name is data is one program.
     let mut opaque = 0_u32;
-    token::each(agent, Place::Field, |token| opaque = opaque.saturating_add(token.bytes));
+    token::each(agent, Place::Cookie, |token| opaque = opaque.saturating_add(token.bytes));
     if opaque >= OPAQUE_AGENT {
         agent = b"opaque";
     }

@@ -2,6 +2,7 @@
 
 use super::account::Asked;
 use super::carried::{Carried, Side};
+use super::halves::Half;
 use crate::detect::table::Entry;
 use crate::dissect::http::websocket::Frame;
 use crate::findings::Traffic;
@@ -46,6 +47,8 @@ pub(super) struct Connection {
     /// Frames of the client that were not masked, or with a key of zeros, against RFC 6455 §5.3.
     pub(super) unmasked: u32,
     pub(super) is_reported: bool,
+    /// What it is as one half of a stream.
+    pub(super) half: Half,
     /// What either side sent since, the client first.
     pub(super) sides: [Side; 2],
 }
@@ -61,6 +64,7 @@ impl Connection {
             traffic: Traffic::default(),
             unmasked: 0,
             is_reported: false,
+            half: Half::default(),
             sides: [Side::default(); 2],
         }
     }

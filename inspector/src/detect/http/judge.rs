@@ -43,6 +43,7 @@ fn rule(carrier: Carrier, t: &Thresholds) -> (&'static Signature, &'static str, 
         Carrier::Validator => (&HEADER, "validators_never_given", t.alien_validators, 0),
         Carrier::RequestHeader => (&HEADER, "requests_with_new_opaque_headers", t.opaque_headers, 0),
         Carrier::Etag => (&HEADER, "etags_larger_than_hashes", t.large_etags, 0),
+        Carrier::Names => (&HEADER, "requests_with_names_in_another_way", t.names, 0),
         Carrier::Body => (&BODY, "answers_of_ciphertext", t.opaque_bodies, 0),
         Carrier::Path => (&PATH, "requests_with_new_opaque_paths", t.opaque_paths, 0),
     }
@@ -93,7 +94,7 @@ fn severity(carrier: Carrier, tally: &Tally, responses: u64, t: &Thresholds) -> 
         return None;
     }
     // What the server may have set before can't be told without its responses.
-    let is_blind = responses == 0;
+    let is_blind = responses == 0 && carrier != Carrier::Names;
     Some(match tally.fresh {
         _ if is_blind => Severity::Low,
         fresh if fresh >= threshold.saturating_mul(t.high_ratio) => Severity::High,

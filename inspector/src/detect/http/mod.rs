@@ -9,6 +9,7 @@
 mod account;
 mod carried;
 mod connection;
+mod halves;
 mod judge;
 mod thresholds;
 pub(super) mod token;
@@ -25,12 +26,13 @@ use inspector_common::{Class, FlowKey};
 use self::account::Account;
 use self::carried::Carried;
 use self::connection::{Connection, Inside, Use};
+use self::halves::Downs;
 use super::Detector;
 use super::masquerade::{Masquerade, Place};
 use super::table::Table;
 use crate::dissect::http::{Message, Start};
 use crate::dissect::payload::{Body, Payload};
-use crate::findings::{Evidence, Finding, Severity, Signature, Subject};
+use crate::findings::{Evidence, Finding, Severity, Signature, Subject, Traffic};
 use crate::observation::{FlowUpdate, Observation};
 
 /// Name of the detector.
@@ -56,6 +58,16 @@ static PORT: Signature = Signature {
     hint: "Look what serves HTTP there, if it isn't known",
 };
 
+static HALVES: Signature = Signature {
+    id: 9_103_009,
+    rev: 1,
+    detector: NAME,
+    title: "Tunnel in bodies of HTTP messages: two requests of one path that never end",
+    pattern: "EN5 Feature Structure Modulation",
+    attack: "T1572",
+    hint: "Find the program on the client, and ask who runs the server; web applications end their requests",
+};
+
 /// Ports that HTTP is served on by registration or custom.
 const USUAL_PORTS: [u16; 19] = [
     80, 81, 443, 591, 631, 2869, 3000, 3128, 5000, 5985, 7547, 8000, 8008, 8080, 8081, 8088, 8443, 8888, 9000,
@@ -74,6 +86,7 @@ pub struct Http {
     thresholds: Thresholds,
     accounts: Table<Who, Account>,
     connections: Table<FlowKey, Connection>,
+    downs: Downs,
     /// Whether any connection became a tunnel: on many networks none ever does.
     has_tunnels: bool,
     masquerade: Masquerade,
@@ -86,7 +99,7 @@ impl Http {
         let accounts = Table::new(thresholds.accounts);
         let connections = Table::new(thresholds.connections);
         let masquerade = Masquerade::new(Place::Http, thresholds.connections);
-        Self { thresholds, accounts, connections, has_tunnels: false, masquerade }
+        Self { thresholds, accounts, connections, downs: halves::downs(), has_tunnels: false, masquerade }
     }
 
     fn message(&mut self, observation: &Observation<'_>, message: &Message<'_>, findings: &mut Vec<Finding>) {
@@ -94,6 +107,7 @@ impl Http {
         let key = client_key(observation.key(), to_server);
         let Some(connection) = self.connections.entry(key, Connection::new) else { return };
         connection.traffic.add(to_server, observation.head.meta.wire_len, observation.time_ns());
+        connection.half.message(&key, message, observation.time_ns(), &mut self.downs);
         if to_server {
             connection.site = account::site(message);
             connection.host = connection::host_hash(message.field(b"host").unwrap_or_default());
@@ -165,6 +179,32 @@ impl Http {
 }
 
 impl Http {
+    /// A stream that is made of two requests.
+    fn halves(&mut self, update: &FlowUpdate<'_>) -> Option<Finding> {
+        let to_server = self.connections.get(&client_key(update.key, true)).is_some();
+        let key = client_key(update.key, to_server);
+        let connection = self.connections.get(&key)?;
+        connection.half.count(update, to_server);
+        let up = connection.half;
+        let path = up.going_up().filter(|_| to_server && !connection.is_reported)?;
+        let down = self.downs.get(&path)?.key;
+        let down = self.connections.get(&down).filter(|down| down.half.is_down_of(&up))?;
+        let bytes_to_client = down.traffic.bytes_to_client;
+        let connection = self.connections.get(&key)?;
+        connection.is_reported = true;
+        let traffic = Traffic { bytes_to_client, ..connection.traffic };
+        Some(Finding {
+            signature: &HALVES,
+            subject: Subject::of(update.key, true),
+            severity: Severity::Medium,
+            score: 0.75,
+            evidence: vec![Evidence::from("requests_without_end", 2.0, 2.0, "requests")],
+            estimated_bytes: update.record.payload_bytes + bytes_to_client,
+            traffic,
+            tool: None,
+        })
+    }
+
     /// Another protocol in a body of a connection that was to carry messages only.
     fn body(&mut self, observation: &Observation<'_>, carried: Carried) -> Option<Finding> {
         for to_server in [true, false] {
@@ -275,17 +315,26 @@ impl Detector for Http {
 
     fn flow(&mut self, update: &FlowUpdate<'_>, findings: &mut Vec<Finding>) {
         findings.extend(self.masquerade.flow(update));
+        if update.key.protocol == 6 {
+            findings.extend(self.halves(update));
+        }
     }
 
     fn tick(&mut self, now_ns: u64) {
         let since = now_ns.saturating_sub(self.thresholds.idle_ns);
         self.accounts.expire(since);
         self.connections.expire(since);
+        self.downs.expire(since);
         self.masquerade.expire(since);
     }
 
     fn occupancy(&self) -> (usize, usize) {
-        let tables = [self.accounts.occupancy(), self.connections.occupancy(), self.masquerade.occupancy()];
+        let tables = [
+            self.accounts.occupancy(),
+            self.connections.occupancy(),
+            self.downs.occupancy(),
+            self.masquerade.occupancy(),
+        ];
         tables.iter().fold((0, 0), |(used, room), (u, r)| (used + u, room + r))
     }
 }

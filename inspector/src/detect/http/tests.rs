@@ -1,3 +1,4 @@
+mod halves;
 mod tunnels;
 
 use base64::Engine as _;
@@ -214,4 +215,76 @@ fn signed_links_browsers_and_logins_are_silent() {
         answer(&mut bench, 200, "Content-Type: text/html\r\n");
     }
     assert_eq!(bench.alerts(), 0, "{:?}", bench.findings);
+}
+
+/// Fields of these names.
+fn named(names: &[String]) -> String {
+    names.join(": x\r\n") + ": x\r\n"
+}
+
+#[test]
+fn names_of_fields_in_ever_new_orders_or_spellings_alert_and_those_of_programs_do_not() {
+    const NAMES: [&str; 6] = ["Accept", "Cache-Control", "Connection", "DNT", "Pragma", "Via"];
+    let (mut orders, mut spellings, mut programs) = (bench(), bench(), bench());
+    for seed in 0..20 {
+        let bits = noise(seed, 12);
+        let mut shuffled: Vec<_> = bits.iter().zip(NAMES).collect();
+        shuffled.sort();
+        let spell =
+            |(bit, name): (&u8, &str)| if bit & 1 == 0 { name.to_lowercase() } else { name.to_uppercase() };
+        // A page, its parts, and what scripts ask for: other fields each, in the program's order.
+        let some = NAMES.iter().skip(usize::try_from(seed % 5).unwrap());
+        let lists: [Vec<String>; 3] = [
+            shuffled.iter().map(|(_, name)| name.to_string()).collect(),
+            bits.iter().zip(NAMES).map(spell).collect(),
+            some.map(ToString::to_string).collect(),
+        ];
+        for (bench, names) in [&mut orders, &mut spellings, &mut programs].into_iter().zip(lists) {
+            bench.connect();
+            ask(bench, "/", &named(&names));
+            answer(bench, 200, "Content-Type: text/html\r\n");
+        }
+    }
+    assert!(
+        orders.alerts() >= 1 && spellings.alerts() >= 1,
+        "{:?} {:?}",
+        orders.findings,
+        spellings.findings
+    );
+    assert_eq!(programs.findings, []);
+}
+
+#[test]
+fn pages_that_nobody_asked_for_and_text_in_paths_alert_and_links_within_a_site_do_not() {
+    let (mut covert, mut site, mut text) = (bench(), bench(), bench());
+    let page = |n| format!("/a/{}", URL_SAFE_NO_PAD.encode(noise(n, 30)));
+    let prose = b"the key is under the third stone on the left, and the door has no lock at all any more, they say \
+        whoever comes first leaves the lamp burning, and waits for the others until four or until it is light";
+    for n in 0..20 {
+        covert.connect();
+        ask(&mut covert, "/", &format!("Referer: http://www.example{}\r\n", page(n)));
+        answer(&mut covert, 200, "Content-Type: text/html\r\n");
+        site.connect();
+        ask(&mut site, &page(n + 1), &format!("Referer: http://www.example{}\r\n", page(n)));
+        answer(&mut site, 200, "Content-Type: text/html\r\n");
+        ask(&mut site, "/pixel", &format!("Referer: https://other.example{}\r\n", page(n + 50)));
+        answer(&mut site, 200, "Content-Type: text/html\r\n");
+        text.connect();
+        let at = usize::try_from(n).unwrap() * 7;
+        ask(&mut text, &format!("/{}", URL_SAFE_NO_PAD.encode(&prose[at..at + 40])), "");
+        answer(&mut text, 200, "Content-Type: text/html\r\n");
+    }
+    assert!(covert.alerts() >= 1 && text.alerts() >= 1, "{:?} {:?}", covert.findings, text.findings);
+    assert_eq!(site.findings, []);
+}
+
+#[test]
+fn validators_that_change_while_the_tag_does_not_alert() {
+    let mut bench = bench();
+    bench.connect();
+    for n in 0..20 {
+        ask(&mut bench, "/", &format!("If-None-Match: \"{}\"\r\n", hex(&noise(n, 32))));
+        answer(&mut bench, 200, "ETag: \"5f3-abc\"\r\n");
+    }
+    assert!(bench.alerts() >= 1, "{:?}", bench.findings);
 }

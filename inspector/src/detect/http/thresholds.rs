@@ -24,6 +24,11 @@ pub struct Thresholds {
     pub opaque_headers: u32,
     /// Bytes from which such a value counts. Base rate: SHA-256 has 32, in base64 or hexadecimal.
     pub opaque_header_bytes: u32,
+    /// Bytes from which such a value counts in the name of a program or user. Base rate: 0 that are new in each request.
+    pub opaque_name_bytes: u32,
+    /// Requests with fields of the same names as one before, in another order or spelling than any before. Base rate: a program
+    /// has one order for each kind of request.
+    pub names: u32,
     /// Responses with an ETag that is larger than any hash. Base rate: 0; ETags are of 4 to 32 bytes.
     pub large_etags: u32,
     /// Bytes from which an ETag is. Base rate: hashes have at most 32, with a size or time before them 40.
@@ -65,6 +70,8 @@ impl Default for Thresholds {
             alien_validators: 6,
             opaque_headers: 8,
             opaque_header_bytes: 36,
+            opaque_name_bytes: 16,
+            names: 8,
             large_etags: 8,
             etag_bytes: 44,
             opaque_paths: 8,

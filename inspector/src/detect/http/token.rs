@@ -32,7 +32,7 @@ pub(in crate::detect) struct Token {
 pub(in crate::detect) enum Place {
     Path,
     Field,
-    /// Like a field; text in base64 counts too, if it is prose: scripts keep structures and numbers there.
+    /// Like a field; text in base64 counts too, as in paths, if it is prose: scripts keep structures and numbers there.
     Cookie,
 }
 
@@ -74,7 +74,7 @@ pub(in crate::detect) fn each(value: &[u8], place: Place, mut found: impl FnMut(
         if place == Place::Path && (is_digest(token) || is_content_id(token)) {
             continue;
         }
-        let prose = || if place == Place::Cookie { prose(token) } else { None };
+        let prose = || if place == Place::Field { None } else { prose(token) };
         if let Some(bytes) = information(token).or_else(prose) {
             found(Token { hash: hash::of_bytes(&[token]), bytes });
         }

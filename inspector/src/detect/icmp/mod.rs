@@ -86,6 +86,11 @@ pub struct Thresholds {
     pub fills: u32,
     /// Their share.
     pub fill_share: f64,
+    /// Payloads of one to three bytes that are not the one before, nor as far from it as that from its own, packets. Base rate:
+    /// 0; who asks for so short pings gets one fill.
+    pub tiny: u32,
+    /// Their share of the pair's echoes: one letter in eight is up to four behind the one before.
+    pub tiny_share: f64,
     /// New payloads, the first of a pair not counted, that tell when they come to the next number of bytes.
     /// Base rate: 1 for a second pinger with a random fill.
     pub bulk_payloads: u32,
@@ -136,6 +141,8 @@ impl Default for Thresholds {
             small_share: 0.75,
             fills: 12,
             fill_share: 0.5,
+            tiny: 10,
+            tiny_share: 0.5,
             bulk_payloads: 2,
             bulk_bytes: 500,
             errors: 3,

@@ -26,6 +26,9 @@ const SEQ_REORDER: u16 = 17;
 /// subtract the header (20) from the length they quote, stay below.
 const MIN_EXCESS: usize = 32;
 
+/// The same where no datagram is quoted at all.
+const MIN_DATA: usize = 8;
+
 /// One message, as far as pairing needs it.
 #[derive(Clone, Copy, Debug)]
 struct Exchange {
@@ -90,6 +93,10 @@ pub(super) struct Tally {
     pub(super) small: u32,
     /// Of these the ones with another simple fill.
     pub(super) fills: u32,
+    /// Of these the ones of up to three bytes that changed.
+    pub(super) tiny: u32,
+    /// New payloads that are base64 of text.
+    pub(super) coded: u32,
     /// Replies whose identifier had not been seen in a request.
     pub(super) unsolicited: u32,
     /// Errors with changing data behind the quoted datagram.
@@ -121,6 +128,8 @@ impl Tally {
             backs,
             small,
             fills,
+            tiny,
+            coded,
             unsolicited,
             errors,
             error_bytes,
@@ -146,6 +155,8 @@ impl Tally {
             backs,
             small,
             fills,
+            tiny,
+            coded,
             unsolicited,
             errors,
             error_bytes,
@@ -281,8 +292,10 @@ impl Pair {
         }
         self.tally.small += u32::from(novelty.small > 0);
         self.tally.fills += u32::from(novelty.is_new_fill);
-        self.estimated_bytes += u64::from(novelty.small) + u64::from(novelty.is_new_fill);
-        is_jump || is_inner || novelty.is_new() || novelty.small > 0 || novelty.is_new_fill
+        self.tally.tiny += u32::from(novelty.is_tiny);
+        let is_other = novelty.is_new_fill || novelty.is_tiny;
+        self.estimated_bytes += u64::from(novelty.small) + u64::from(is_other);
+        is_jump || is_inner || novelty.is_new() || novelty.small > 0 || is_other
     }
 
     /// Takes in the value of a field that has none; `false` where it says nothing new.
@@ -297,7 +310,8 @@ impl Pair {
     pub(super) fn observe_error(&mut self, message: &Message<'_>) -> bool {
         let excess = quote::excess(message);
         let hash = hash(excess, self.key);
-        if excess.len() < MIN_EXCESS || hash == self.excess {
+        let least = if excess.len() == message.data.len() { MIN_DATA } else { MIN_EXCESS };
+        if excess.len() < least || hash == self.excess {
             return false;
         }
         self.excess = hash;
@@ -381,6 +395,7 @@ impl Pair {
         }
         tally.printable = tally.printable.saturating_add(novelty.printable);
         tally.alphanumeric = tally.alphanumeric.saturating_add(novelty.alphanumeric);
+        tally.coded += u32::from(novelty.is_coded_text);
         tally.coincidences.0 = tally.coincidences.0.saturating_add(novelty.coincidences.0);
         tally.coincidences.1 = tally.coincidences.1.saturating_add(novelty.coincidences.1);
         self.lengths |= 1_u64.rotate_left(payload.len);

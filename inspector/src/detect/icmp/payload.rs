@@ -1,5 +1,7 @@
 //! How much of a payload is new: not explained by earlier payloads, by a simple fill or by a clock.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use inspector_common::head::HEAD_MAX;
 
 /// Earlier payloads of a pair that a new one is held against: a host may run several pingers.
@@ -46,6 +48,10 @@ pub(super) struct Novelty {
     pub(super) small: u32,
     /// Whether it is a simple fill of a kind not seen before, as long as the last.
     pub(super) is_new_fill: bool,
+    /// Whether it is too short for a clock or a fill, and changed, and not as a counter does.
+    pub(super) is_tiny: bool,
+    /// Whether all of it is base64 of text.
+    pub(super) is_coded_text: bool,
     /// If all new bytes are letters and digits: pairs of equal ones, and pairs there are.
     pub(super) coincidences: (u32, u32),
 }
@@ -149,6 +155,7 @@ pub(super) struct Memory {
     uses: u64,
     fills: Fills,
     last_small: Small,
+    last_tiny: Tiny,
 }
 
 /// Simple fills, by a byte in the middle and the step to the next; those of other lengths than the last are not
@@ -209,6 +216,27 @@ impl Small {
     }
 }
 
+/// The last payload of fewer than [`MIN_NEW`] bytes: its value, and the step from the one before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tiny {
+    len: usize,
+    value: u32,
+    step: u32,
+}
+
+/// Steps of counters that are sent in 1 to 3 bytes.
+const COUNTED: u32 = 4;
+
+impl Tiny {
+    /// Whether a payload differs from the one before of the same length, and not as counters do of which some are lost.
+    fn add(&mut self, data: &[u8]) -> bool {
+        let value = data.iter().fold(0, |value, byte| value << 8 | u32::from(*byte));
+        let step = value.wrapping_sub(self.value);
+        let before = std::mem::replace(self, Self { len: data.len(), value, step });
+        before.len == data.len() && step > COUNTED && step != before.step
+    }
+}
+
 impl Memory {
     /// Whether it has seen no payload yet.
     pub(super) fn is_empty(&self) -> bool {
@@ -220,6 +248,9 @@ impl Memory {
         let data = payload.data.get(..HEAD_MAX).unwrap_or(payload.data);
         let payload = &Payload { data, ..*payload };
         self.uses += 1;
+        if payload.len < MIN_NEW && !data.is_empty() {
+            return Novelty { is_tiny: self.last_tiny.add(data), ..Novelty::default() };
+        }
         if let Some(known) = self.references.iter_mut().find(|known| known.is_same(payload)) {
             known.used = self.uses;
             return Novelty::default();
@@ -320,12 +351,23 @@ impl Novelty {
         // Only of use where there is nothing else.
         let coincidences = if alphanumeric == head + tail { coincidences(data, counted) } else { (0, 0) };
         let printable = count_if(data, counted, is_printable);
-        Self { head, tail, printable, alphanumeric, coincidences, ..Self::default() }
+        let is_coded_text = alphanumeric == head + tail && is_base64_of_text(data);
+        Self { head, tail, printable, alphanumeric, is_coded_text, coincidences, ..Self::default() }
     }
 }
 
 fn is_printable(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..0x7f)
+}
+
+/// Whether base64 of text: of 24 random letters and digits once in 2^27.
+fn is_base64_of_text(data: &[u8]) -> bool {
+    const LEAST: usize = 24;
+    let whole = data.get(..data.len() / 4 * 4).unwrap_or_default();
+    let whole = whole.strip_suffix(b"=").unwrap_or(whole);
+    let whole = whole.strip_suffix(b"=").unwrap_or(whole);
+    whole.len() >= LEAST
+        && URL_SAFE_NO_PAD.decode(whole).is_ok_and(|text| text.iter().all(|byte| is_printable(*byte)))
 }
 
 /// Pairs of equal bytes among the new ones, and pairs there are.

@@ -13,7 +13,8 @@ const EXTENSION_AT: usize = 128;
 pub(super) fn excess<'a>(message: &Message<'a>) -> &'a [u8] {
     let Some(quoted_len) = quoted_len(message) else {
         // Not even the version of a datagram: it quotes nothing.
-        let is_datagram = message.data.first().is_none_or(|first| matches!(first >> 4, 4 | 6));
+        let version = if message.is_v6 { 6 } else { 4 };
+        let is_datagram = message.data.first().is_none_or(|first| first >> 4 == version);
         return if is_datagram || message.data.iter().all(|byte| *byte == 0) { &[] } else { message.data };
     };
     let end = extension_at(message).unwrap_or(message.data.len());

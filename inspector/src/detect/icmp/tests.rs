@@ -486,6 +486,15 @@ fn data_behind_a_quote_alerts() {
 }
 
 #[test]
+fn errors_that_quote_nothing_alert() {
+    let text = b"lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam nonumy eirmod tempor invidunt ut \
+        labore et dolore magna aliquyam erat, sed diam voluptua. At vero eos et accusam et justo duo dolores";
+    let error = |(i, data): (u64, &[u8])| Sent { kind: 3, ..Sent::reply(i * SECOND, 0, 0, data.to_vec()) };
+    let errors: Vec<_> = (0..).zip(text.chunks(9)).map(error).collect();
+    assert_alert("text in place of a datagram", &errors);
+}
+
+#[test]
 fn exfiltration_alerts() {
     let text = include_bytes!("mod.rs");
     let base64: Vec<u8> =
@@ -646,6 +655,37 @@ fn single_bytes_and_changing_fills_alert() {
     assert_alert("last byte", &echoed(last));
     let fills = pings(40, SECOND, |_, _| vec![random.bytes(1)[0]; 56]);
     assert_alert("fills", &echoed(fills));
+}
+
+#[test]
+fn one_letter_a_ping_alerts_and_short_fills_and_counters_do_not() {
+    let text = b"the key is under the third stone on the left";
+    let letters = |at: &[u8]| -> Vec<Sent> {
+        let data = at.iter().map(|byte| vec![*byte]);
+        echoed((0..).zip(data).map(|(i, data)| Sent::request(i * SECOND, 0, 0, data)))
+    };
+    assert_alert("one letter a ping", &letters(text));
+    assert_silent("a counter", &letters(&(0..44).collect::<Vec<u8>>()));
+    assert_silent("a fill", &letters(&[8; 44]));
+    let sweep = (0..60_u16).map(|i| Sent::request(u64::from(i) * SECOND, 7, i, vec![8; usize::from(i % 4)]));
+    let sweep = echoed(sweep);
+    assert_silent("a sweep of lengths", &sweep);
+}
+
+#[test]
+fn base64_of_text_alerts_and_random_letters_do_not() {
+    use base64::Engine as _;
+    let coded = |data: &[u8]| base64::engine::general_purpose::STANDARD.encode(data).into_bytes();
+    let text = b"the key is under the third stone on the left, and the door has no lock at all any more, they say. \
+        Whoever comes first leaves the lamp burning behind the small window, and waits for the others until four. If \
+        nobody has come by then, all go home by different roads, and meet again at the same place a week from now.";
+    let ping = |(i, data): (u16, Vec<u8>)| Sent::request(u64::from(i) * SECOND, 7, i, data);
+    let covert = (0..).zip(text.chunks_exact(24)).map(|(i, data)| ping((i, coded(data))));
+    assert_alert("base64 of text", &echoed(covert));
+    let mut random = Random(9);
+    let noise = (0..40).map(|i| (i, coded(&random.bytes(24))));
+    let plain = noise.filter(|(_, data)| data.iter().all(u8::is_ascii_alphanumeric));
+    assert_ne!(severity(&echoed(plain.map(ping))), Some(Severity::Medium), "letters and digits");
 }
 
 #[test]

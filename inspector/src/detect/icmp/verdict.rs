@@ -77,7 +77,7 @@ pub(super) fn judge(
 }
 
 /// How many kinds of reasons there are.
-const REASONS: usize = 15;
+const REASONS: usize = 16;
 
 fn is_new(pair: &Pair, thresholds: &Thresholds) -> bool {
     pair.tally.new_payloads >= thresholds.new_payloads && pair.tally.new_bytes >= thresholds.new_bytes
@@ -92,6 +92,7 @@ fn is_random_text(pair: &Pair) -> bool {
     let tally = &pair.tally;
     let bytes = tally.new_bytes.saturating_add(tally.new_head_bytes);
     bytes > 0
+        && tally.coded < 2
         && pair.distinct_lengths() <= 2
         && is_random_alphanumeric(bytes, tally.alphanumeric, tally.coincidences)
 }
@@ -110,6 +111,7 @@ fn reasons(pair: &Pair, limits: &Thresholds) -> [Reason; REASONS] {
     let are_jumps_many = is_share(tally.jumps, limits.id_seq_jump_share);
     let are_backs_many = is_share(tally.backs, limits.seq_back_share);
     let are_small_many = is_share(tally.small, limits.small_share);
+    let are_tiny_many = is_share(tally.tiny, limits.tiny_share);
     let are_fills_many = is_share(tally.fills, limits.fill_share);
     [
         Reason::of("inner_ip_headers", tally.inner, limits.inner_ip_headers, "packets", 0.75),
@@ -128,6 +130,7 @@ fn reasons(pair: &Pair, limits: &Thresholds) -> [Reason; REASONS] {
         Reason::of("small_changes", tally.small, limits.small_changes, "packets", 0.6)
             .only_if(are_small_many),
         Reason::of("simple_fills", tally.fills, limits.fills, "packets", 0.6).only_if(are_fills_many),
+        Reason::of("tiny_payloads", tally.tiny, limits.tiny, "packets", 0.6).only_if(are_tiny_many),
         Reason::of("new_bytes_in_bulk", tally.new_bytes, limits.bulk_bytes, "bytes", 0.65)
             .only_if(is_bulk && !is_new),
         Reason::of("distinct_lengths", pair.distinct_lengths(), limits.lengths, "lengths", 0.4)

@@ -11,6 +11,7 @@ mod options;
 mod protocols;
 mod verdict;
 
+use inspector_common::head::reason;
 use inspector_common::{Anomaly, Class, FlowKey};
 
 use self::fragments::Fragments;
@@ -18,7 +19,7 @@ use self::identification::Identifications;
 use self::lengths::Lengths;
 use self::protocols::Protocols;
 use super::Detector;
-use super::header::{Alphabet, Flows, Gate, IDLE_NS, PAIRS, Pair, Switching, is_sound};
+use super::header::{Alphabet, Flows, Gate, IDLE_NS, PAIRS, Pair, Spelled, Switching, is_letters, is_sound};
 use super::table::{Entry, Table};
 use crate::findings::Finding;
 use crate::observation::{FlowUpdate, Head, Observation, Series};
@@ -123,6 +124,7 @@ struct State {
     /// Heads whose header could not be believed.
     damaged: u32,
     identifications: Identifications,
+    spelled: Spelled,
     fragments: Fragments,
     options: Alphabet,
     lengths: Lengths,
@@ -233,6 +235,28 @@ impl IpHeader {
     }
 }
 
+impl IpHeader {
+    /// Identifications where all packets are looked at.
+    fn spell(&mut self, head: &Head<'_>, findings: &mut Vec<Finding>) {
+        let are_all_seen = head.has_reason(reason::OPEN) && head.meta.tcp_flags & 0x12 == 2
+            || head.has_reason(reason::KIND) && head.meta.key.protocol != 17;
+        if !are_all_seen || head.meta.ip_id == 0 || !is_sound(head) {
+            return;
+        }
+        let pair = Pair::of(&head.meta.key);
+        let known = if is_letters(head.meta.ip_id) {
+            self.pairs.entry(pair, Box::default)
+        } else {
+            self.pairs.get(&pair)
+        };
+        if let Some(state) = known {
+            state.last_ns = head.meta.time_ns;
+            state.spelled.add(head.meta.ip_id);
+            findings.extend(verdict::of_letters(state, &head.meta.key));
+        }
+    }
+}
+
 impl State {
     fn observe(&mut self, head: &Head<'_>) {
         let meta = head.meta;
@@ -276,6 +300,7 @@ impl Detector for IpHeader {
             return;
         }
         self.contradictions(head, findings);
+        self.spell(head, findings);
         if head.class() == Class::Fragment
             && let Some(state) = self.pairs.entry(Pair::of(key), Box::default)
         {

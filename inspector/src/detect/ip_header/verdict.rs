@@ -7,7 +7,7 @@ use crate::detect::header::{Carried, context, crossed, field, finding};
 use crate::findings::{Finding, Signature};
 
 /// Kinds of findings, each with a gate of its own.
-pub(super) const KINDS: usize = 15;
+pub(super) const KINDS: usize = 16;
 
 macro_rules! signatures {
     ($($name:ident = $id:literal, $title:literal, $pattern:literal;)+) => {
@@ -292,4 +292,15 @@ fn written(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Find
     let packets = u64::from(ids.judged) * u64::from(limits.id_window);
     let bits = f64::from(distinct).log2();
     Some(finding(&WRITTEN, key, 0.85, Carried { packets, bits, time_ns: state.last_ns }, evidence))
+}
+
+/// Judges identifications of packets that are all looked at.
+pub(super) fn of_letters(state: &mut State, key: &FlowKey) -> Option<Finding> {
+    let found = state.spelled.found;
+    if found == 0 || !state.gates[15].opens(found) {
+        return None;
+    }
+    let evidence = vec![crossed("windows_of_printable_characters", found.into(), 1.0, "windows")];
+    let carried = Carried { packets: found.into(), bits: 8.0, time_ns: state.last_ns };
+    Some(finding(&WRITTEN, key, 0.85, carried, evidence))
 }

@@ -117,18 +117,26 @@ fn letters(lengths: &[u16], padded: u32, limits: &Thresholds) -> Option<Verdict>
             ],
         });
     }
-    let is_code = match *alphabet.as_slice() {
+    let are_many = lengths.len() >= limits.many;
+    let (is_code, least_evenness) = match *alphabet.as_slice() {
         [short, long] => {
-            short >= limits.coin.0 && long - short >= limits.coin.1 && lengths.len() >= limits.many
+            let is_coin = short >= limits.coin.0 && long - short >= limits.coin.1;
+            (is_coin && are_many, limits.evenness)
         }
-        _ => alphabet.len().is_power_of_two() && is_ladder(&alphabet, limits.step),
+        _ if !alphabet.len().is_power_of_two() => return None,
+        _ => match step(&alphabet)? {
+            step if step <= limits.step => (true, limits.evenness),
+            // Ciphers and padding fill up to blocks and buckets: a few of these may be evenly used.
+            step if step.is_power_of_two() && alphabet.len() < LETTERS => return None,
+            _ => (are_many, limits.evenness_of_steps),
+        },
     };
-    (is_code && evenness >= limits.evenness && ratio >= limits.even_ratio).then(|| Verdict {
+    (is_code && evenness >= least_evenness && ratio >= limits.even_ratio).then(|| Verdict {
         signature: &ALPHABET,
         score: 0.75,
         bits,
         evidence: vec![
-            crossed("evenness", evenness, limits.evenness, "ratio"),
+            crossed("evenness", evenness, least_evenness, "ratio"),
             crossed("conditional_entropy_ratio", ratio, limits.even_ratio, "ratio"),
             context("lengths", letters, "lengths"),
             crossed("packets_judged", lengths.len() as f64, limits.few as f64, "packets"),
@@ -136,17 +144,17 @@ fn letters(lengths: &[u16], padded: u32, limits: &Thresholds) -> Option<Verdict>
     })
 }
 
-/// Whether the lengths are at equal distances of `step` bytes at most.
-fn is_ladder(alphabet: &[u16], step: u16) -> bool {
+/// The distance between the lengths, if all have the same.
+fn step(alphabet: &[u16]) -> Option<u16> {
     let mut steps = alphabet.windows(2).map(|pair| pair[1] - pair[0]);
-    let first = steps.next().unwrap_or(0);
-    (1..=step).contains(&first) && steps.all(|other| other == first)
+    let first = steps.next()?;
+    steps.all(|other| other == first).then_some(first)
 }
 
 fn bytes(lengths: &[u16], limits: &Thresholds) -> Option<Verdict> {
     let (least, greatest) = (lengths.iter().min()?, lengths.iter().max()?);
     let span = greatest - least;
-    if lengths.len() < limits.many || span <= limits.byte_span.0 || span > limits.byte_span.1 {
+    if lengths.len() < limits.byte_packets || span <= limits.byte_span.0 || span > limits.byte_span.1 {
         return None;
     }
     let mut distinct = lengths.to_vec();
@@ -155,15 +163,21 @@ fn bytes(lengths: &[u16], limits: &Thresholds) -> Option<Verdict> {
     let values: Vec<f64> = lengths.iter().map(|length| f64::from(*length)).collect();
     let ratio = von_neumann::ratio(&values)?;
     let is_free = ratio >= limits.ratio.0 && ratio <= limits.ratio.1;
-    (is_free && distinct.len() >= limits.byte_lengths).then(|| Verdict {
+    let sixteenths: Vec<u8> =
+        lengths.iter().filter_map(|length| u8::try_from((length - least) >> 4).ok()).collect();
+    let evenness = entropy::of_patterns(&sixteenths, 1) / 4.0;
+    // Of many it is enough that they fill the span.
+    let least_evenness = if lengths.len() < limits.many { limits.byte_evenness } else { 0.0 };
+    (is_free && evenness >= least_evenness && distinct.len() >= limits.byte_lengths).then(|| Verdict {
         signature: &BYTES,
         score: 0.65,
         bits: 7.0,
         evidence: vec![
             crossed("length_span", span.into(), limits.byte_span.0.into(), "bytes"),
             crossed("lengths", distinct.len() as f64, limits.byte_lengths as f64, "lengths"),
+            crossed("evenness", evenness, least_evenness, "ratio"),
             crossed("von_neumann_ratio", ratio, limits.ratio.0, "ratio"),
-            crossed("packets_judged", lengths.len() as f64, limits.many as f64, "packets"),
+            crossed("packets_judged", lengths.len() as f64, limits.byte_packets as f64, "packets"),
         ],
     })
 }

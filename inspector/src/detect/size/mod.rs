@@ -42,17 +42,24 @@ pub struct Thresholds {
     pub evenness: f64,
     /// Corrected conditional entropy of these over their entropy. Random order: 0.95 and more.
     pub even_ratio: f64,
-    /// Distance between these lengths, bytes, at most: ciphers in blocks have steps of 8 and 16.
+    /// Distance between these lengths, bytes, at most: at greater ones it takes more packets and the next number, and 16
+    /// lengths where it is a power of two, as of blocks and of padding.
     pub step: u16,
+    /// Entropy over the greatest possible of lengths at greater distances, ratio. 512 draws of 16 values have 0.995.
+    pub evenness_of_steps: f64,
     /// Two lengths are a coin that is tossed from this length on, and with this distance, bytes: what keeps a
     /// protocol going is shorter (window updates, acknowledgements), and numbers in text differ by less.
     /// Base rate of two lengths in half of the packets each and no cycle: 0 flows with 128 packets.
     pub coin: (u16, u16),
-    /// Lengths that are judged for one toss, or for a whole byte, in each, at the earliest.
+    /// Lengths that are judged for one toss in each, at the earliest.
     pub many: usize,
     /// Difference of the greatest and the least of them: more than the first, up to the second, bytes. 256
     /// values, of which the outermost may not have come yet. Base rate: 1 flow, with 42 lengths.
     pub byte_span: (u16, u16),
+    /// Lengths that are judged for a whole byte in each, at the earliest.
+    pub byte_packets: usize,
+    /// Entropy of their high four bits over the greatest possible, ratio. 384 draws have 0.993.
+    pub byte_evenness: f64,
     /// Distinct lengths of these. Base rate: 42 (see above); up to 178 of spans of 400.
     pub byte_lengths: usize,
     /// Von Neumann's ratio of these lies between: 2 where lengths don't depend on the one before. Base rate: media
@@ -75,9 +82,12 @@ impl Default for Thresholds {
             evenness: 0.97,
             even_ratio: 0.9,
             step: 7,
+            evenness_of_steps: 0.985,
             coin: (64, 8),
             many: 512,
             byte_span: (228, 255),
+            byte_packets: 384,
+            byte_evenness: 0.975,
             byte_lengths: 160,
             ratio: (1.7, 2.3),
             capacity: 4096,

@@ -56,6 +56,12 @@ fn evenly_used_lengths_are_found() {
     assert!(!judge(&nibbles, counted).is_empty());
     let crumbs = lengths(3, 600, |random, _| 64 + 4 * random.below(4));
     assert!(!judge(&crumbs, counted).is_empty());
+    for seed in 0..10 {
+        let blocks = lengths(seed, 700, |random, _| 300 + 16 * random.below(16));
+        assert!(!judge(&blocks, counted).is_empty(), "{seed}");
+        let blocks = lengths(seed, 700, |random, _| 200 + 40 * random.below(4));
+        assert!(!judge(&blocks, counted).is_empty(), "{seed}");
+    }
 }
 
 #[test]
@@ -71,6 +77,8 @@ fn bytes_in_lengths_are_found() {
     for seed in 0..10 {
         let even = lengths(seed, 800, |random, _| 300 + random.below(256));
         assert!(!judge(&even, counted).is_empty());
+        let few = lengths(seed, 400, |random, _| 300 + random.below(256));
+        assert!(!judge(&few, counted).is_empty(), "{seed}");
         let uneven = lengths(seed, 900, |random, _| 90 + random.below(256).min(random.below(256)));
         assert!(!judge(&uneven, counted).is_empty());
     }

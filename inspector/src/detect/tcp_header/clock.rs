@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn errors(all: &AllSums, bits: usize) -> f64 {
-        all[bits - 1].low.slope().map_or(0.0, |(_, errors)| errors)
+        all[bits - 1].low.fit().map_or(0.0, |fit| fit.errors)
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! that have to be random (initial sequence numbers), that have to grow (timestamps) or to drift (windows).
 
 mod clock;
+mod opening;
 mod options;
 mod series;
 mod verdict;
@@ -12,6 +13,7 @@ use inspector_common::parse::flag::{ACK, RST, SYN};
 use inspector_common::{Anomaly, FlowKey};
 
 use self::clock::AllSums;
+use self::opening::Openings;
 use self::series::Track;
 use super::Detector;
 use super::header::{Alphabet, Gate, IDLE_NS, PAIRS, Pair, has_right_segment, is_sound};
@@ -36,8 +38,8 @@ pub struct Thresholds {
     /// Different acknowledgement numbers without the flag, values, in segments with options or data. Base rate: 1 in 3
     /// pairs (scanners); nmap has another for each of its five tries.
     pub acknowledgements: u32,
-    /// Different initial sequence numbers, or their echoes, with the same low 16 bits, or of four printable characters,
-    /// values. One in 53 random numbers is. Base rate: 4 of 6 in a
+    /// Different initial sequence numbers, or their echoes, with the same low 16 bits, of four printable characters, or below
+    /// 2^16 and in no order, values. One in 53 random numbers is text. Base rate: 4 of 6 in a
     /// scanner; 2 by chance.
     pub isns: u32,
     /// Different contents of unknown options after the handshake, values. Base rate: 0 expected.
@@ -52,6 +54,9 @@ pub struct Thresholds {
     pub clock_errors: f64,
     /// The same distance itself, ratio: 1 where all bits are overwritten.
     pub clock_slope: f64,
+    /// Least variance that is left, of that of a clock without these bits, ratio. Where it is less the clock was read at a few
+    /// places of its turn.
+    pub clock_variance: f64,
     /// Steps of the clock above these bits, steps. Base rate: of fewer than 10 the errors tell nothing.
     pub clock_steps: u32,
     /// Most of these steps that are of one length, ratio. Who sends at regular times may read the clock where the low bits
@@ -90,6 +95,7 @@ impl Default for Thresholds {
             backward_share: 0.02,
             clock_errors: 5.5,
             clock_slope: 0.5,
+            clock_variance: 0.7,
             clock_steps: 32,
             clock_alike: 0.5,
             windows: 20,
@@ -110,8 +116,12 @@ struct State {
     reserved: Alphabet,
     urgent: Alphabet,
     acknowledgements: Alphabet,
+    /// Bare SYNs with an acknowledgement number, and their numbers of four printable characters.
+    probes: u32,
+    spelled: Alphabet,
     syns: Isns,
     echoes: Isns,
+    openings: Openings,
     options: Alphabet,
     option_bytes: u32,
     backwards: u32,
@@ -132,6 +142,10 @@ struct Isns {
     low: Alphabet,
     /// Those of four printable characters.
     text: u32,
+    /// Those below 2^16, and how many of these were below the one before.
+    small: u32,
+    small_backs: u32,
+    last: u32,
 }
 
 impl Isns {
@@ -141,6 +155,10 @@ impl Isns {
             self.low.add((isn & 0xffff).into());
             let is_text = isn.to_be_bytes().iter().all(|byte| matches!(byte, b' '..=b'~'));
             self.text = self.text.saturating_add(u32::from(is_text));
+            let is_small = isn >> 16 == 0;
+            self.small = self.small.saturating_add(is_small.into());
+            self.small_backs = self.small_backs.saturating_add((is_small && isn < self.last).into());
+            self.last = isn;
         }
         self.all.add(isn.into());
     }
@@ -209,6 +227,12 @@ impl State {
         self.damaged > 1 && self.damaged > self.verified / 10
     }
 
+    /// Acknowledgement numbers without the flag that carry data. Of random ones one in 53 is of printable characters.
+    fn acknowledgements(&self) -> &Alphabet {
+        let are_spelled = self.spelled.total() * 2 >= self.probes;
+        if are_spelled && self.acknowledgements.total() == 0 { &self.spelled } else { &self.acknowledgements }
+    }
+
     fn observe(&mut self, head: &Head<'_>, unknown_options: Option<(u64, u32)>) {
         let segment = head.segment();
         let Some(header) = segment.first_chunk::<20>() else { return };
@@ -226,7 +250,12 @@ impl State {
         // Probes of scanners and load generators are bare headers with any flags and random numbers everywhere. What stacks
         // send without ACK has options, or is a reset.
         let is_probe = head.meta.l4_header_len == 20 && head.payload_len() == 0;
-        if has(Anomaly::TcpAckWithoutFlag) && !is_probe {
+        if has(Anomaly::TcpAckWithoutFlag) && is_probe {
+            self.probes = self.probes.saturating_add(1);
+            if acknowledged.to_be_bytes().iter().all(|byte| matches!(byte, b' '..=b'~')) {
+                self.spelled.add(acknowledged.into());
+            }
+        } else if has(Anomaly::TcpAckWithoutFlag) {
             self.acknowledgements.add(acknowledged.into());
         }
         match flags & (SYN | ACK | RST) {
@@ -234,6 +263,7 @@ impl State {
             answer if answer == SYN | ACK => self.echoes.add(acknowledged.wrapping_sub(1)),
             _ => {}
         }
+        self.openings.add(head);
         if let Some((content, bytes)) = unknown_options {
             self.options.add(content);
             self.option_bytes = self.option_bytes.saturating_add(bytes);
@@ -253,7 +283,9 @@ impl Detector for TcpHeader {
         if !is_segment || !is_sound(head) {
             return;
         }
-        let is_plain = head.meta.l4_header_len == 20 && head.meta.tcp_flags & SYN == 0;
+        let is_plain = head.meta.l4_header_len == 20
+            && head.meta.tcp_flags & SYN == 0
+            && !opening::is_impossible(head.meta.tcp_flags);
         if is_plain && head.meta.anomalies & ODD == 0 {
             if let Some(state) = self.pairs.get(&Pair::of(key)) {
                 state.clean = state.clean.saturating_add(1);

@@ -60,6 +60,41 @@ pub(super) fn unknown(options: &[u8]) -> Option<(u64, u32)> {
     found
 }
 
+/// What no stack opens a connection with: kinds of options that nobody assigned. Those of segments go for SYNs, too, and
+/// there are more: sizes, scales, selective acknowledgements, and others of old.
+pub(super) fn unknown_in_syn(options: &[u8]) -> Option<(u64, u32)> {
+    let mut rest = options;
+    while let [kind, tail @ ..] = rest {
+        match *kind {
+            0 => return None,
+            1 => rest = tail,
+            2..=30 => rest = rest.get(usize::from(*tail.first()?).max(2)..)?,
+            _ => return unknown(rest),
+        }
+    }
+    None
+}
+
+/// The data of the first option of a kind, if it has this length.
+pub(super) fn find<const LEN: usize>(options: &[u8], wanted: u8) -> Option<&[u8; LEN]> {
+    let mut rest = options;
+    while let [kind, tail @ ..] = rest {
+        match *kind {
+            0 => return None,
+            1 => rest = tail,
+            _ => {
+                let len = usize::from(*tail.first()?);
+                let option = rest.get(..len).filter(|option| option.len() >= 2)?;
+                if *kind == wanted {
+                    return option.get(2..)?.try_into().ok();
+                }
+                rest = &rest[len..];
+            }
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,10 +110,23 @@ mod tests {
     }
 
     #[test]
+    fn options_of_syns_are_found() {
+        let syn = [2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7];
+        assert_eq!(find(&syn, 2), Some(&[5, 180]));
+        assert_eq!(find(&syn, 8), Some(&[1, 2, 3, 4, 5, 6, 7, 8]));
+        assert_eq!((find::<1>(&syn, 8), find::<2>(&syn, 9)), (None, None));
+        assert_eq!(unknown_in_syn(&syn), None);
+        assert_eq!(unknown_in_syn(&[&syn[..], &[34, 4, 1, 2, 76, 4, 1, 2]].concat()), None);
+        assert!(unknown_in_syn(&[&syn[..], &[200, 4, 1, 2]].concat()).is_some());
+    }
+
+    #[test]
     fn hostile_bytes_end_the_reading() {
         for kind in 0..=255u8 {
             for length in 0..=255u8 {
                 unknown(&[kind, length, 7]);
+                unknown_in_syn(&[kind, length, 7]);
+                let _: Option<&[u8; 1]> = find(&[kind, length, 7], kind);
             }
         }
     }

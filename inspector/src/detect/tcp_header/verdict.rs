@@ -9,7 +9,7 @@ use crate::detect::header::{Alphabet, Carried, context, crossed, finding};
 use crate::findings::{Finding, Signature};
 
 /// Kinds of findings, each with a gate of its own.
-pub(super) const KINDS: usize = 9;
+pub(super) const KINDS: usize = 10;
 
 macro_rules! signatures {
     ($($name:ident = $id:literal, $title:literal, $pattern:literal;)+) => {
@@ -33,6 +33,7 @@ signatures! {
     BOUNCE = 5205, "Covert channel in sequence numbers that a third host bounces", "EN4.2 Random State/Value Modulation";
     OPTION = 5206, "Covert channel in TCP options", "EN4.1 Reserved/Unused State/Value Modulation";
     TIMESTAMP = 5207, "Covert channel in TCP timestamps", "EN4 State/Value Modulation";
+    OPENING = 5209, "Covert channel in fields of TCP SYNs", "EN4 State/Value Modulation";
     WINDOW = 5208, "Covert channel in the TCP window", "EN4 State/Value Modulation";
 }
 
@@ -74,9 +75,9 @@ pub(super) fn of_heads(state: &mut State, limits: &Thresholds, key: &FlowKey) ->
         let carried = Carried { packets: packets.into(), bits, time_ns };
         findings.push(finding(&URGENT, key, 0.92, carried, evidence));
     }
-    let values = state.acknowledgements.distinct();
+    let values = state.acknowledgements().distinct();
     if values >= limits.acknowledgements && state.are_believable(values) && state.gates[2].opens(values) {
-        let packets = state.acknowledgements.total().into();
+        let packets = state.acknowledgements().total().into();
         let evidence = vec![crossed(
             "acknowledgement_numbers_without_flag",
             values.into(),
@@ -94,7 +95,20 @@ pub(super) fn of_heads(state: &mut State, limits: &Thresholds, key: &FlowKey) ->
             vec![crossed("distinct_unknown_options", values.into(), limits.options.into(), "values")];
         findings.push(finding(&OPTION, key, 0.9, Carried { packets, bits, time_ns }, evidence));
     }
-    let [.., syn_gate, echo_gate, _] = &mut state.gates;
+    if let Some((name, values, least)) = state.openings.carrier()
+        && state.gates[8].opens(values)
+    {
+        let evidence = vec![crossed(name, values.into(), least.into(), "values")];
+        let bits = f64::from(values).log2();
+        findings.push(finding(
+            &OPENING,
+            key,
+            0.85,
+            Carried { packets: values.into(), bits, time_ns },
+            evidence,
+        ));
+    }
+    let [.., syn_gate, echo_gate, _, _] = &mut state.gates;
     if state.syns.are_made_up(limits) && syn_gate.opens(state.syns.all.distinct()) {
         findings.push(isns(&state.syns, &ISN, limits, key, time_ns));
     }
@@ -108,7 +122,8 @@ impl Isns {
     /// Whether many different numbers have the same low 16 bits (by chance, two of 300 do), or are text.
     fn are_made_up(&self, limits: &Thresholds) -> bool {
         let are_many = |count: u32| count >= limits.isns && count * 2 >= self.low.total();
-        are_many(self.low.mode()) || are_many(self.text)
+        let is_unordered = self.small_backs * 4 >= self.small;
+        are_many(self.low.mode()) || are_many(self.text) || are_many(self.small) && is_unordered
     }
 }
 
@@ -121,6 +136,8 @@ fn isns(
 ) -> Finding {
     let (name, count) = if isns.text > isns.low.mode() {
         ("numbers_of_printable_characters", isns.text)
+    } else if isns.small > isns.low.mode() {
+        ("numbers_below_65536", isns.small)
     } else {
         ("numbers_with_equal_low_16_bits", isns.low.mode())
     };
@@ -185,22 +202,20 @@ pub(super) fn of_series(
 
 /// Low bits of timestamps that don't belong to the time, while what is above them does.
 pub(super) fn of_clocks(state: &mut State, limits: &Thresholds, key: &FlowKey) -> Option<Finding> {
-    let is_free = |sums: &Sums| {
-        sums.steps >= limits.clock_steps
-            && f64::from(sums.alike) <= limits.clock_alike * f64::from(sums.steps)
-    };
     let apart = |(bits, sums): (u32, &Sums)| {
-        let (slope, errors) = sums.low.slope().filter(|_| is_free(sums))?;
-        let is_apart = slope + 1.0 >= limits.clock_slope && errors >= limits.clock_errors;
-        is_apart.then_some((bits, slope + 1.0, errors, sums.steps))
+        let is_regular = f64::from(sums.alike) > limits.clock_alike * f64::from(sums.steps);
+        let fit = sums.low.fit().filter(|_| sums.steps >= limits.clock_steps && !is_regular)?;
+        let expected = f64::from(1 << (2 * bits)) / 12.0;
+        let is_apart = fit.slope + 1.0 >= limits.clock_slope && fit.errors >= limits.clock_errors;
+        (is_apart && fit.variance >= limits.clock_variance * expected).then_some((bits, fit, sums.steps))
     };
-    let (bits, slope, errors, steps) = (1..).zip(&state.clocks).filter_map(apart).last()?;
+    let (bits, fit, steps) = (1..).zip(&state.clocks).filter_map(apart).last()?;
     if state.is_damaged() || !state.gates[KINDS - 1].opens(steps) {
         return None;
     }
     let evidence = vec![
-        crossed("low_bits_apart_from_time", slope, limits.clock_slope, "ratio"),
-        crossed("deviation", errors, limits.clock_errors, "standard errors"),
+        crossed("low_bits_apart_from_time", fit.slope + 1.0, limits.clock_slope, "ratio"),
+        crossed("deviation", fit.errors, limits.clock_errors, "standard errors"),
         crossed("steps_of_clock", steps.into(), limits.clock_steps.into(), "steps"),
     ];
     let carried = Carried { packets: steps.into(), bits: bits.into(), time_ns: state.last_ns };

@@ -111,3 +111,56 @@ fn names_in_answers_about_addresses_alert_where_no_address_is_in_them() {
         assert_eq!(bench.alerts().is_empty(), !is_covert, "{:?}", bench.summary());
     }
 }
+
+/// A query with this header, for a name that is asked for again and again.
+fn ask_with_header(bench: &mut Bench, id: u16, flags: u16, tail: [u16; 2]) {
+    let mut query = [id, flags, 1, 0, 0, 0].map(u16::to_be_bytes).concat();
+    query.extend(wire("www.example.net"));
+    query.extend(tail.map(u16::to_be_bytes).concat());
+    bench.packet(true, 17, &query);
+    bench.wait(0.5);
+}
+
+const SECRET: &[u8] = b"the key is under the third stone on the left, and the door has no lock at all";
+
+#[test]
+fn fields_of_queries_that_carry_data_alert() {
+    let letter = |i: usize| u16::from(SECRET[i]);
+    let pair = |i: usize| letter(i) << 8 | letter(i + 1);
+    let alerts = |query: &dyn Fn(&mut Bench, usize, u16)| {
+        let mut bench = Bench::new();
+        for i in 0..SECRET.len() - 1 {
+            let id = u16::try_from(bench.random(65_536)).unwrap();
+            query(&mut bench, i, id);
+        }
+        bench.alerts().len()
+    };
+    assert!(
+        alerts(&|bench, i, id| ask_with_header(bench, id, 0x0100 | (letter(i) & 7) << 4, [A, 1])) > 0,
+        "Z"
+    );
+    assert!(alerts(&|bench, i, _| ask_with_header(bench, letter(i), 0x0100, [A, 1])) > 0, "a letter");
+    assert!(alerts(&|bench, i, _| ask_with_header(bench, pair(i), 0x0100, [A, 1])) > 0, "two letters");
+    assert!(alerts(&|bench, i, id| ask_with_header(bench, id, 0x0100, [A, pair(i)])) > 0, "class");
+    assert!(alerts(&|bench, i, id| ask_with_header(bench, id, 0x0100, [pair(i), 1])) > 0, "type");
+}
+
+#[test]
+fn headers_of_resolvers_and_scanners_of_types_are_silent() {
+    let mut bench = Bench::new();
+    for i in 0..600_u16 {
+        let id = u16::try_from(bench.random(65_536)).unwrap();
+        // Authentic data and checking disabled, by program.
+        ask_with_header(&mut bench, id, [0x0100, 0x0120, 0x0110][usize::from(i % 3)], [A, 1]);
+    }
+    // A device that counts its queries, and one that has one number.
+    for i in 0..200 {
+        ask_with_header(&mut bench, i, 0x0100, [A, 1]);
+        ask_with_header(&mut bench, 0, 0x0100, [A, 1]);
+    }
+    for kind in 1..=260 {
+        let id = u16::try_from(bench.random(65_536)).unwrap();
+        ask_with_header(&mut bench, id, 0x0100, [kind, 1]);
+    }
+    assert_eq!(bench.alerts().len(), 0, "{:?}", bench.summary());
+}
