@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::copies::Copies;
 use crate::detect::{self, Detector, Settings};
 use crate::dissect;
 use crate::findings::{Deduper, Finding, Mute, Report, excerpt};
@@ -13,6 +14,7 @@ use crate::observation::{Event, Head, Observation};
 pub struct Engine {
     detectors: Vec<Box<dyn Detector>>,
     deduper: Deduper,
+    copies: Copies,
     findings: Vec<Finding>,
     now_ns: u64,
     ticked_ns: u64,
@@ -33,7 +35,8 @@ impl Engine {
     #[must_use]
     pub fn with(settings: &Settings, mutes: Vec<Mute>) -> Self {
         let (detectors, deduper) = (detect::with(settings), Deduper::default().muting(mutes));
-        Self { detectors, deduper, findings: Vec::new(), now_ns: 0, ticked_ns: 0, has_excerpts: true }
+        let copies = Copies::default();
+        Self { detectors, deduper, copies, findings: Vec::new(), now_ns: 0, ticked_ns: 0, has_excerpts: true }
     }
 
     /// The engine, whose reports have an excerpt of the packet that told, or have none.
@@ -49,13 +52,7 @@ impl Engine {
         match event {
             Event::Head(meta, bytes) => {
                 self.advance(meta.time_ns);
-                let head = Head::new(meta, bytes);
-                let observation = Observation { head, content: dissect::dissect(&head) };
-                self.each(|detector, findings| detector.observe(&observation, findings));
-                let has_excerpts = self.has_excerpts;
-                self.admit(&mut report, |finding| {
-                    has_excerpts.then(|| excerpt::of(finding, &observation)).flatten()
-                });
+                self.observe(Head::new(meta, bytes), &mut report);
             }
             Event::Flow(update) => self.each(|detector, findings| detector.flow(&update, findings)),
             Event::Series(series) => self.each(|detector, findings| detector.series(&series, findings)),
@@ -70,6 +67,18 @@ impl Engine {
     /// Gives what is to be reported now that nothing more will come.
     pub fn finish(&mut self, report: impl FnMut(Report)) {
         self.deduper.finish(self.now_ns).into_iter().for_each(report);
+    }
+
+    fn observe(&mut self, head: Head<'_>, report: &mut impl FnMut(Report)) {
+        let is_copy = self.copies.is_copy(&head);
+        let observation = Observation { head, content: dissect::dissect(&head) };
+        self.each(|detector, findings| {
+            if !is_copy || detector.sees_copies() {
+                detector.observe(&observation, findings);
+            }
+        });
+        let has_excerpts = self.has_excerpts;
+        self.admit(report, |finding| has_excerpts.then(|| excerpt::of(finding, &observation)).flatten());
     }
 
     /// Reports what is to be reported of what was found, each with an excerpt of the packet that told.
@@ -151,5 +160,60 @@ impl Default for Engine {
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("now_ns", &self.now_ns).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use bytemuck::Zeroable as _;
+    use inspector_common::HeadMeta;
+
+    use super::*;
+
+    /// Counts what it is shown.
+    struct Counter {
+        sees_copies: bool,
+        seen: Arc<AtomicU32>,
+    }
+
+    impl Detector for Counter {
+        fn name(&self) -> &'static str {
+            "counter"
+        }
+
+        fn sees_copies(&self) -> bool {
+            self.sees_copies
+        }
+
+        fn observe(&mut self, _: &Observation<'_>, _: &mut Vec<Finding>) {
+            self.seen.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn tick(&mut self, _: u64) {}
+
+        fn occupancy(&self) -> (usize, usize) {
+            (0, 0)
+        }
+    }
+
+    #[test]
+    fn second_copies_are_for_who_asks_for_them() {
+        let seen = [false, true].map(|sees_copies| {
+            let seen = Arc::new(AtomicU32::new(0));
+            let counter = Counter { sees_copies, seen: Arc::clone(&seen) };
+            let mut engine = Engine { detectors: vec![Box::new(counter)], ..Engine::new() };
+            for packet in 0..10u8 {
+                for copy in 0..2 {
+                    let time_ns = 1_000_000 * u64::from(packet) + 1 + copy;
+                    let meta = HeadMeta { time_ns, ip_id: packet.into(), ip_len: 60, ..HeadMeta::zeroed() };
+                    engine.take(Event::Head(&meta, &[packet; 60]), |_| {});
+                }
+            }
+            seen.load(Ordering::Relaxed)
+        });
+        assert_eq!(seen, [10, 20]);
     }
 }

@@ -12,6 +12,7 @@ mod checksum;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod copies;
 pub mod dataplane;
 pub mod detect;
 pub mod dissect;

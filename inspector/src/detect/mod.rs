@@ -48,8 +48,14 @@ pub trait Detector: Send {
     /// Its name in the catalogue, which is also the `detector` label in metrics.
     fn name(&self) -> &'static str;
 
-    /// Looks at one packet's head.
+    /// Looks at one packet's head, which is no second copy of another unless it asks for them.
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>);
+
+    /// Whether it looks at second copies of packets too: where they are in what flow records count, or tell how a
+    /// capture was made.
+    fn sees_copies(&self) -> bool {
+        false
+    }
 
     /// Looks at the record of a flow that had packets since it last did, at each drain.
     fn flow(&mut self, update: &FlowUpdate<'_>, findings: &mut Vec<Finding>) {

@@ -267,6 +267,10 @@ impl Detector for Injection {
         NAME
     }
 
+    fn sees_copies(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         if let Content::Dns(message) = &observation.content {
             findings.extend(self.races.observe(observation, message));

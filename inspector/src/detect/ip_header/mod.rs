@@ -290,6 +290,10 @@ impl Detector for IpHeader {
         NAME
     }
 
+    fn sees_copies(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let (head, key) = (&observation.head, observation.key());
         if key.is_ipv6() || head.meta.ip_len == 0 || is_tunnel(Some(head.class())) || carries_others(key) {

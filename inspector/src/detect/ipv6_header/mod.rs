@@ -148,6 +148,10 @@ impl Detector for Ipv6Header {
         NAME
     }
 
+    fn sees_copies(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let (head, key) = (&observation.head, observation.key());
         let has_extensions = head.meta.anomalies & 1 << Anomaly::Ipv6Extensions as u32 != 0;

@@ -286,6 +286,10 @@ impl Detector for Retransmission {
         NAME
     }
 
+    fn sees_copies(&self) -> bool {
+        true
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, _: &mut Vec<Finding>) {
         if observation.key().protocol == 6 {
             self.tcp(&observation.head);
