@@ -46,6 +46,28 @@ fn what_is_carried_is_what_records_count() {
     assert!(estimated(&bench).is_some_and(|bytes| (1_000_000..1_010_000).contains(&bytes)));
 }
 
+/// What is drawn at random now and then looks like a protocol, or not like noise.
+#[test]
+fn hardly_any_connection_of_ciphertext_is_missed() {
+    const RUNS: u64 = 2000;
+    for width in [0, 2] {
+        let found: usize = (0..RUNS)
+            .map(|run| {
+                let mut bench = on_443();
+                bench.connect();
+                for i in 0..16 {
+                    let seed = run * 16 + i;
+                    let len = 150 + 2 * u32::from(noise(seed + 16 * RUNS, 1)[0]);
+                    let header = &len.to_be_bytes()[4 - width..];
+                    bench.send(i % 2 == 0, &with(header, usize::try_from(len).unwrap(), seed));
+                }
+                bench.alerts()
+            })
+            .sum();
+        assert!(found >= 1994, "{found} of {RUNS} with lengths of {width} bytes");
+    }
+}
+
 fn with(header: &[u8], len: usize, seed: u64) -> Vec<u8> {
     [header, &noise(seed, len)].concat()
 }

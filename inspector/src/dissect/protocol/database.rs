@@ -17,7 +17,10 @@ pub(super) static PROTOCOLS: &[Protocol] = &[
         m.is_tcp && matches!(m.byte(0), Some(1..=6 | 0x81..=0x86)) && m.is_length(m.be32(5), 9)
     }),
     Protocol::plain("memcached", memcached),
-    Protocol::plain("DRDA", |m| m.is_tcp && m.byte(2) == Some(0xd0) && m.is_length(m.be16(0), 0)),
+    // A DSS with its length, and a DDM with its own.
+    Protocol::plain("DRDA", |m| {
+        m.is_tcp && m.byte(2) == Some(0xd0) && m.is_length(m.be16(0), 0) && m.is_length(m.be16(6), 6)
+    }),
     Protocol::plain("ClickHouse", |m| m.is_tcp && m.has(2, b"ClickHouse")),
 ];
 
@@ -68,11 +71,20 @@ fn memcached(m: &Message<'_>) -> bool {
     m.begins_any(SURE) || (m.has_port(11211) && (is_line(SURE) || is_line(OTHERS) || is_binary))
 }
 
-/// A packet of three bytes' length; the greeting is packet 0 with protocol version 10.
+/// A packet of three bytes' length, and its number: 0 is the server's greeting with a version, or a command of the
+/// client; then comes the client's answer, which has 19 bytes of zero at least.
 fn mysql(m: &Message<'_>) -> bool {
     let len = m.le32(0).map(|value| value & 0x00ff_ffff);
-    let is_greeting = m.byte(3) == Some(0) && matches!(m.byte(4), Some(9 | 10));
-    m.is_tcp && m.is_length(len, 4) && (is_greeting || m.byte(3).is_some_and(|n| n <= 3))
+    let is_number = m.byte(3).is_some_and(|number| number <= 3);
+    let is_text = |at| m.byte(at).is_some_and(|byte| byte.is_ascii_graphic());
+    let is_told = match m.bytes.get(3..5) {
+        Some([0, 9 | 10]) => matches!(m.bytes.get(5..7), Some([b'0'..=b'9', b'0'..=b'9' | b'.'])),
+        Some([0, 3]) => is_text(5) && is_text(6) && is_text(7),
+        Some([0, 1 | 14]) => m.len == 5,
+        Some([1 | 2, _]) => m.has(13, &[0; 19]),
+        _ => false,
+    };
+    m.is_tcp && m.is_length(len, 4) && (is_told || (is_number && m.has_port(3306)))
 }
 
 /// Start-up and SSL requests have a length and code; later messages a letter and length.
@@ -89,9 +101,14 @@ fn tds(m: &Message<'_>) -> bool {
     m.is_tcp && matches!(m.bytes, [1..=4 | 7 | 14 | 16..=18, 0 | 1, ..]) && m.is_length(m.be16(2), 0)
 }
 
-/// RESP: a type, and for strings, arrays and integers a number.
+/// RESP: a type, and for strings, arrays and integers a number on a line of its own.
 fn redis(m: &Message<'_>) -> bool {
-    let is_counted = matches!(m.bytes, [b'*' | b'$' | b':', b'0'..=b'9' | b'-', ..]);
+    let is_counted = matches!(m.bytes, [b'*' | b'$' | b':', rest @ ..]
+    if rest.iter().position(|byte| *byte == b'\r').is_some_and(|end| {
+        let number = rest.get(..end).unwrap_or_default();
+        let number = number.strip_prefix(b"-").unwrap_or(number);
+        (1..=20).contains(&number.len()) && number.iter().all(u8::is_ascii_digit)
+    }));
     let is_status = m.begins_any(&[b"+OK\r\n", b"+PONG\r\n", b"-ERR ", b"-NOAUTH", b"PING\r\n"]);
     m.is_tcp && (is_counted || is_status)
 }

@@ -39,13 +39,15 @@ fn utp(m: &Message<'_>) -> bool {
     !m.is_tcp && is_header && is_window
 }
 
-/// Discovery (hash, signature with recovery identifier, type, list) and RLPx (EIP-8: a length and an uncompressed point).
+/// Discovery (hash, signature with recovery identifier, type, list) and RLPx (EIP-8: a length and an uncompressed point;
+/// that is little, so ports of services don't have it).
 fn ethereum(m: &Message<'_>) -> bool {
     let is_discovery = !m.is_tcp
         && matches!(m.byte(96), Some(0 | 1))
         && matches!(m.byte(97), Some(1..=6))
         && m.byte(98).is_some_and(|list| list >= 0xc0);
-    let is_handshake = m.is_tcp && m.is_length(m.be16(0), 2) && m.byte(2) == Some(4) && m.len >= 200;
+    let is_point = m.is_tcp && m.is_length(m.be16(0), 2) && m.byte(2) == Some(4) && m.len >= 200;
+    let is_handshake = is_point && m.ports.iter().all(|port| *port >= 1024);
     is_discovery || is_handshake
 }
 

@@ -7,7 +7,10 @@ pub(super) static PROTOCOLS: &[Protocol] = &[
     Protocol::plain("AMQP", |m| m.begins(b"AMQP")),
     Protocol::plain("XMPP", |m| m.begins_any(&[b"<?xml", b"<stream:stream"])),
     Protocol::plain("Kafka", |m| {
-        m.is_tcp && m.is_length(m.be32(0), 4) && m.be16(4).is_some_and(|key| key < 80)
+        // A request's key and version, or the number of the request that an answer is for.
+        let is_request =
+            m.be16(4).is_some_and(|key| key < 100) && m.be16(6).is_some_and(|version| version < 32);
+        m.is_tcp && m.is_length(m.be32(0), 4) && (is_request || m.has(4, &[0, 0]))
     }),
     Protocol::plain("ZeroMQ", |m| m.begins(&[0xff, 0, 0, 0, 0, 0, 0, 0])),
     Protocol::plain("NATS", |m| m.begins_any(&[b"INFO {", b"CONNECT {"])),

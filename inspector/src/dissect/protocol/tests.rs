@@ -22,6 +22,13 @@ fn protocols_are_told_by_how_they_begin() {
     assert_eq!(tcp(b"\x05\x01\x00"), Some("SOCKS5"));
     assert_eq!(tcp(b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0"), Some("BitTorrent"));
     assert_eq!(tcp(b"\0\0\0\x08\x04\xd2\x16\x2f"), Some("PostgreSQL"));
+    assert_eq!(tcp(b"\x08\0\0\0\x0a8.0.36\0"), Some("MySQL"));
+    assert_eq!(tcp(b"\x09\0\0\0\x03SELECT 1"), Some("MySQL"));
+    let login = [b"\x25\0\0\x01", &noise(1, 4)[..], &[0, 0, 0, 1, 45], &[0; 23], b"root\0"].concat();
+    assert_eq!(tcp(&login), Some("MySQL"));
+    assert_eq!(tcp(b"*1\r\n$4\r\nPING\r\n"), Some("Redis"));
+    assert_eq!(tcp(b"\0\x10\xd0\x41\0\x01\0\x0a\x10\x41\0\x06\x11\x4a\0\0"), Some("DRDA"));
+    assert_eq!(tcp(b"\0\0\0\x0c\0\x12\0\x03\0\0\0\x07\0\x02me"), Some("Kafka"));
     assert_eq!(tcp(b"\0\0\0\x40\xfeSMB\x40\0\0\0"), Some("SMB"));
     assert_eq!(tcp(b"RFB 003.008\n"), Some("VNC"));
     assert_eq!(udp(b"\x00\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl"), Some("STUN"));
@@ -74,6 +81,41 @@ fn noise_is_hardly_ever_a_protocol() {
         recognised += usize::from(name(&bytes, i % 2 == 0, [40_001, 9_999]).is_some());
     }
     assert!(recognised < 100, "{recognised} of 20000");
+}
+
+/// Programs that put a length before each message, as tunnels over TCP do, have no protocol for that.
+#[test]
+fn noise_behind_its_length_is_hardly_ever_a_protocol() {
+    const RUNS: u64 = 20_000;
+    for (width, counts_itself, is_big) in [
+        (1, false, true),
+        (2, false, true),
+        (2, true, true),
+        (2, false, false),
+        (2, true, false),
+        (3, false, true),
+        (4, false, true),
+        (4, true, true),
+        (4, false, false),
+        (4, true, false),
+    ] {
+        let mut found = std::collections::BTreeMap::new();
+        for seed in 0..RUNS {
+            let spread = noise(seed + RUNS, 1)[0];
+            let len = if width == 1 { 64 + u64::from(spread) / 2 } else { 150 + 2 * u64::from(spread) };
+            let value = len + if counts_itself { width } else { 0 };
+            let mut header = value.to_le_bytes()[..usize::try_from(width).unwrap()].to_vec();
+            if is_big {
+                header.reverse();
+            }
+            let bytes = [header, noise(seed, usize::try_from(len).unwrap())].concat();
+            if let Some(name) = name(&bytes, true, [40_001, 443]) {
+                *found.entry(name).or_insert(0) += 1;
+            }
+        }
+        let all: u64 = found.values().sum();
+        assert!(all * 2000 <= RUNS, "{width} bytes, {counts_itself}, {is_big}: {found:?} of {RUNS}");
+    }
 }
 
 #[test]
